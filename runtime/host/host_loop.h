@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host_loop.h -- what the files of host/ share. */
+#ifndef RUNTIME_HOST_HOST_LOOP_H
+#define RUNTIME_HOST_HOST_LOOP_H
+
+#include <pthread.h>
+#include <uv.h>
+
+#include "runtime/base/list.h"
+#include "runtime/worker.h"
+
+struct host {
+    struct world world;
+    uint64_t start_ns; /* with start_ticks: how long a tick is */
+    uint64_t start_ticks;
+};
+
+struct host_signal {
+    uv_signal_t handle;
+    struct actor *owner; /* NULL: free */
+    signal_fn *on_signal;
+};
+
+struct world_worker {
+    struct worker *worker;
+    uv_loop_t loop;
+    uv_async_t async;     /* another thread wakes this one */
+    uv_prepare_t prepare; /* decides to block */
+    uv_check_t check;     /* runs the round */
+    uv_idle_t idle;       /* active: do not block in this poll */
+    uv_timer_t timer;     /* the wheel's next tick */
+    uint64_t timer_ms;    /* when it is due; UINT64_MAX: not armed */
+    pthread_t thread;
+    char *read_buffer;    /* made at the first read */
+    struct link paused;   /* connections that have read enough in this round */
+    struct host_signal signals[SIGNALS_MAX];
+    struct host_files *files; /* host_file.c's; NULL until the first request */
+};
+
+/* At the start of every callback of the loop. */
+static inline void host_enter(struct world_worker *io)
+{
+    if (!io->worker->in_section)
+        worker_enter(io->worker);
+}
+
+extern const struct world_ops host_ops;
+
+/* --- host_net.c --- */
+int host_listen(struct actor *owner, const struct listen_options *options, accept_fn *on_accept,
+                struct listener **ret_listener);
+void host_listener_address(const struct listener *listener, struct net_address *ret_address);
+void host_listener_close(struct listener *listener);
+int host_conn_adopt(struct actor *owner, const struct conn_events *events,
+                    const struct accepted *accepted, struct conn **ret_conn);
+void host_accepted_refuse(const struct accepted *accepted);
+int host_conn_dial(struct actor *owner, const struct conn_events *events,
+                   const struct net_address *address, struct conn **ret_conn);
+void host_read_start(struct conn *conn);
+void host_read_stop(struct conn *conn);
+ssize_t host_try_write(struct conn *conn, const struct iovec *parts, unsigned count);
+int host_write(struct conn *conn, const struct iovec *parts, unsigned count);
+void host_conn_close(struct conn *conn);
+void host_local_address(const struct conn *conn, struct net_address *ret_address);
+void host_resume_reading(struct world_worker *io); /* after a round: those that were paused */
+
+#endif
