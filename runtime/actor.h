@@ -22,6 +22,7 @@
 #include "runtime/msg.h"
 
 struct actor;
+struct buf;
 struct prng;
 struct reclaimer;
 struct system;
@@ -130,6 +131,10 @@ struct actor *worker_running(void);
  * make, freed with the worker by free_. key < WORKER_LOCALS, given out in server/. */
 #define WORKER_LOCALS 8
 void *worker_local(unsigned key, void *(*make)(void), void (*free_)(void *));
+
+/* The counted buffer that on_read's bytes lie in, unless on_space led them elsewhere. Who keeps a
+ * reference keeps the bytes: the worker then reads into another one. Borrowed. */
+struct buf *worker_read_buf(void);
 
 /* Memory that readers of other workers may still follow (reclaim.h). */
 struct reclaimer *worker_reclaimer(void);

@@ -56,6 +56,20 @@ struct worker *worker_new(struct system *system, uint16_t index)
     return w;
 }
 
+void worker_read_space(struct worker *w, struct net_space *ret_space)
+{
+    if (w->read_buf != NULL && atomic_load_explicit(&w->read_buf->refs, memory_order_acquire) > 1)
+        buf_unref(&w->read_buf);
+    if (w->read_buf == NULL)
+        w->read_buf = buf_new(READ_BUFFER_SIZE);
+    *ret_space = (struct net_space){w->read_buf->at, READ_BUFFER_SIZE};
+}
+
+struct buf *worker_read_buf(void)
+{
+    return current_worker->read_buf;
+}
+
 static void spare_bufs_free(struct worker *w)
 {
     while (w->spare_bufs != NULL) {
@@ -685,6 +699,7 @@ void worker_shutdown(struct worker *w)
     while ((timer = wheel_expired(&w->wheel, UINT64_MAX - 2)) != NULL)
         if (timer->number != 0)
             mem_free(timer);
+    buf_unref(&w->read_buf);
     spare_bufs_free(w);
     heap_send_home(&w->heap);
 }

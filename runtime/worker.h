@@ -65,6 +65,7 @@ struct worker {
     struct epoch_retired retired;
     struct reclaimer reclaimer;
     struct prng prng;
+    struct buf *read_buf; /* what sockets are read into; replaced when a turn has kept a reference */
     struct buf *spare_bufs;
     unsigned spare_buf_count;
     struct worker_slot locals[WORKER_LOCALS];
@@ -115,6 +116,9 @@ void worker_free(struct worker **w);
 /* Around everything that happens on a worker. Enter sets the round's clock and opens the section. */
 void worker_enter(struct worker *w);
 void worker_leave(struct worker *w);
+
+/* Where the next read of a socket goes: the worker's read buffer, whole and unshared. */
+void worker_read_space(struct worker *w, struct net_space *ret_space);
 
 /* Around an event of a socket that its owner handles on the spot. */
 void worker_turn_begin(struct worker *w, struct actor *self);

@@ -153,7 +153,6 @@ static void host_worker_stop(struct worker *w)
     while (uv_run(&io->loop, UV_RUN_DEFAULT) != 0)
         ;
     CHECK(uv_loop_close(&io->loop) == 0);
-    free(io->read_buffer);
     free(io);
 }
 

@@ -255,11 +255,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
     struct conn *conn = (struct conn *)(void *)handle;
     struct world_worker *io = handle->loop->data;
     host_enter(io);
-    if (io->read_buffer == NULL) {
-        io->read_buffer = malloc(READ_BUFFER_SIZE);
-        CHECK(io->read_buffer != NULL);
-    }
-    struct net_space space = {io->read_buffer, READ_BUFFER_SIZE};
+    struct net_space space;
+    worker_read_space(io->worker, &space);
     if (conn->events->on_space != NULL)
         conn->events->on_space(conn->owner, &space);
     ret_buf->base = space.at;

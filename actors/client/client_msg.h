@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client_msg.h -- everything a client connection can be told. */
+#ifndef ACTORS_CLIENT_CLIENT_MSG_H
+#define ACTORS_CLIENT_CLIENT_MSG_H
+
+#include <stdint.h>
+
+#include "actors/account/account_msg.h"
+#include "delivery/batch.h"
+#include "protocols/monitor/closed_state.h"
+#include "runtime/msg.h"
+
+/* clang-format off */
+/*    kind               payload             drop                  sent by, and what for */
+#define CLIENT_MESSAGES(X, R)                                                                          \
+    RUNTIME_MESSAGES(X, CLIENT)                                                                        \
+    DELIVERY_MESSAGES(X, CLIENT)                                                                       \
+    X(CLIENT_REGISTERED, account_registered, msg_drop_plain)       /* account: you are in */           \
+    X(CLIENT_CHANGED,    account_changed,    account_changed_drop) /* account: your subs are in force */ \
+    X(CLIENT_CLOSE,      client_close,       msg_drop_plain)       /* server: end with this reason */  \
+    X(CLIENT_LAME_DUCK,  client_lame_duck,   msg_drop_plain)       /* server: tell your peer to leave */ \
+    R(CLIENT_DESCRIBE,   client_describe,    msg_drop_plain)       /* monitor: what are you? */
+/* clang-format on */
+
+enum client_message { CLIENT_MESSAGES(MSG_ENUM_ROW, MSG_REQUEST_ENUM_ROW) CLIENT_KINDS };
+
+extern const struct msg_type client_types[CLIENT_KINDS];
+
+struct client_close {
+    struct msg msg;
+    enum closed_state reason;
+};
+
+struct client_lame_duck {
+    struct msg msg;
+};
+
+struct client_describe {
+    struct msg msg;
+    const struct msg_type *answer;
+    uint32_t detail;
+};
+
+#endif
