@@ -58,6 +58,13 @@ void output_add(struct output *o, struct bytes b)
     o->size += b.size;
 }
 
+void output_append(struct output *o, const struct output *from)
+{
+    if (!o->error)
+        o->error = from->error;
+    output_add(o, output_bytes(from));
+}
+
 void output_text(struct output *o, const char *text)
 {
     output_add(o, bytes_of(text));

@@ -24,6 +24,8 @@ void output_init(struct output *o, size_t size_max);
 void output_done(struct output *o);
 
 void output_add(struct output *o, struct bytes b);
+/* All of another output, or its failure. */
+void output_append(struct output *o, const struct output *from);
 void output_text(struct output *o, const char *text);
 void output_byte(struct output *o, char c);
 void output_repeat(struct output *o, char c, size_t count);
