@@ -22,6 +22,7 @@ struct actor;
 struct conn;
 struct listener;
 
+#define NET_EOF (-4095) /* on_read: the peer has ended the stream; libuv's number */
 #define NET_HOST_MAX 46 /* an IPv6 address in text, with its end */
 
 struct net_address {
@@ -42,7 +43,7 @@ struct conn_events {
     /* Optional: the owner's own place for the next bytes (a large payload's buffer, a kept line in
      * front of the worker's read buffer). Set already to the worker's read buffer. */
     void (*on_space)(struct actor *self, struct net_space *space);
-    /* size bytes came to the place that on_space gave; size < 0: an error, or UV_EOF's value. */
+    /* size bytes came to the place that on_space gave; size < 0: an error, or NET_EOF. */
     void (*on_read)(struct actor *self, char *at, ssize_t size);
     /* The bytes given to conn_write went out, or status says why not. */
     void (*on_written)(struct actor *self, int status);

@@ -21,6 +21,8 @@
 #define ACCEPT_ROUND_MAX 64
 #define ACCEPT_RETRY_MS 50 /* after running out of descriptors or memory */
 
+_Static_assert(NET_EOF == UV_EOF, "libuv's number");
+
 struct conn {
     uv_tcp_t tcp;
     struct actor *owner;

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "actors/client/subs.h"
+
+#include <string.h>
+
+#include "runtime/actor.h"
+#include "runtime/base/check.h"
+#include "runtime/base/hash.h"
+
+#define RECORDS_FIRST 4u
+#define TABLE_FIRST 8u
+#define INDEX_BITS 24
+#define INDEX_MASK (((uint32_t)1 << INDEX_BITS) - 1)
+
+struct sid_text {
+    uint32_t size;
+    char at[];
+};
+
+/* --- sids --------------------------------------------------------------------------------------- */
+
+/* A number is a sid without leading zeros that fits 64 bits: only then its text can be made again. */
+static bool sid_number(struct bytes sid, uint64_t *ret_number)
+{
+    if (sid.size == 0 || sid.size > 19 || (sid.at[0] == '0' && sid.size > 1))
+        return false;
+    uint64_t n = 0;
+    for (size_t i = 0; i < sid.size; i++) {
+        if (sid.at[i] < '0' || sid.at[i] > '9')
+            return false;
+        n = n * 10 + (uint64_t)(sid.at[i] - '0');
+    }
+    *ret_number = n;
+    return true;
+}
+
+static const struct sid_text *text_of(const struct sub *sub)
+{
+    return (const struct sid_text *)(uintptr_t)sub->sid;
+}
+
+struct bytes subs_sid(const struct sub *sub, char digits[SUB_SID_DIGITS])
+{
+    if (sub->sid_is_text)
+        return (struct bytes){text_of(sub)->at, text_of(sub)->size};
+    uint64_t n = sub->sid;
+    char *end = digits + SUB_SID_DIGITS;
+    char *at = end;
+    do {
+        *--at = (char)('0' + n % 10);
+        n /= 10;
+    } while (n != 0);
+    return (struct bytes){at, (size_t)(end - at)};
+}
+
+static uint64_t sid_hash(const struct subs *subs, bool is_text, uint64_t number, struct bytes text)
+{
+    return is_text ? hash_bytes(subs->seed, text.at, text.size) : hash_u64(number ^ subs->seed);
+}
+
+static uint64_t record_hash(const struct subs *subs, const struct sub *sub)
+{
+    struct bytes text = {NULL, 0};
+    if (sub->sid_is_text)
+        text = (struct bytes){text_of(sub)->at, text_of(sub)->size};
+    return sid_hash(subs, sub->sid_is_text, sub->sid, text);
+}
+
+/* --- the table: linear probing, removal shifts back ---------------------------------------------- */
+
+static void table_put(struct subs *subs, uint32_t number)
+{
+    uint32_t mask = subs->table_size - 1;
+    uint32_t at = (uint32_t)record_hash(subs, &subs->records[number]) & mask;
+    while (subs->table[at] != 0)
+        at = (at + 1) & mask;
+    subs->table[at] = number + 1;
+}
+
+static void table_grow(struct subs *subs)
+{
+    uint32_t *old = subs->table;
+    uint32_t old_size = subs->table_size;
+    subs->table_size = old_size == 0 ? TABLE_FIRST : old_size * 2;
+    subs->table = mem_alloc(subs->table_size * sizeof *subs->table);
+    for (uint32_t i = 0; i < old_size; i++)
+        if (old[i] != 0)
+            table_put(subs, old[i] - 1);
+    mem_free(old);
+}
+
+static void table_remove(struct subs *subs, uint32_t number)
+{
+    uint32_t mask = subs->table_size - 1;
+    uint32_t at = (uint32_t)record_hash(subs, &subs->records[number]) & mask;
+    while (subs->table[at] != number + 1)
+        at = (at + 1) & mask;
+    for (uint32_t next = (at + 1) & mask; subs->table[next] != 0; next = (next + 1) & mask) {
+        uint32_t home = (uint32_t)record_hash(subs, &subs->records[subs->table[next] - 1]) & mask;
+        if (((next - home) & mask) < ((next - at) & mask))
+            continue; /* it is at home or nearer to it than the hole */
+        subs->table[at] = subs->table[next];
+        at = next;
+    }
+    subs->table[at] = 0;
+}
+
+struct sub *subs_find(const struct subs *subs, struct bytes sid)
+{
+    if (subs->table_size == 0)
+        return NULL;
+    uint64_t number = 0;
+    bool is_text = !sid_number(sid, &number);
+    uint32_t mask = subs->table_size - 1;
+    uint32_t at = (uint32_t)sid_hash(subs, is_text, number, sid) & mask;
+    for (; subs->table[at] != 0; at = (at + 1) & mask) {
+        struct sub *sub = &subs->records[subs->table[at] - 1];
+        if (sub->sid_is_text != is_text)
+            continue;
+        if (is_text ? bytes_equal((struct bytes){text_of(sub)->at, text_of(sub)->size}, sid)
+                    : sub->sid == number)
+            return sub;
+    }
+    return NULL;
+}
+
+/* --- records ------------------------------------------------------------------------------------ */
+
+uint32_t subs_slot(const struct subs *subs, const struct sub *sub)
+{
+    return (uint32_t)sub->generation << INDEX_BITS | (uint32_t)(sub - subs->records);
+}
+
+struct sub *subs_any(const struct subs *subs, uint32_t slot)
+{
+    uint32_t index = slot & INDEX_MASK;
+    if (index >= subs->made || subs->records[index].generation != slot >> INDEX_BITS)
+        return NULL;
+    return &subs->records[index];
+}
+
+struct sub *subs_at(const struct subs *subs, uint32_t slot)
+{
+    struct sub *sub = subs_any(subs, slot);
+    return sub == NULL || sub->state == SUB_FREE || sub->state == SUB_DYING ? NULL : sub;
+}
+
+static uint32_t record_take(struct subs *subs)
+{
+    /* Oldest free one first, and new ones before it while few are free: a number comes back late. */
+    if (subs->free_first != 0) {
+        uint32_t number = subs->free_first - 1;
+        subs->free_first = subs->records[number].entry;
+        if (subs->free_first == 0)
+            subs->free_last = 0;
+        return number;
+    }
+    if (subs->made == subs->capacity) {
+        uint32_t capacity = subs->capacity == 0 ? RECORDS_FIRST : subs->capacity + subs->capacity / 2;
+        struct sub *records = mem_alloc(capacity * sizeof *records);
+        if (subs->made > 0)
+            memcpy(records, subs->records, subs->made * sizeof *records);
+        mem_free(subs->records);
+        subs->records = records;
+        subs->capacity = capacity;
+    }
+    return subs->made++;
+}
+
+struct sub *subs_add(struct subs *subs, struct bytes sid)
+{
+    if (subs->free_first == 0 && subs->made == SUBS_MAX)
+        return NULL;
+    uint64_t number = 0;
+    bool is_text = !sid_number(sid, &number);
+    uint32_t record = record_take(subs);
+    if ((subs->live + 1) * 10 > subs->table_size * 7)
+        table_grow(subs);
+    struct sub *sub = &subs->records[record];
+    *sub = (struct sub){.generation = (uint8_t)(sub->generation + 1), .state = SUB_OPEN};
+    sub->sid_is_text = is_text;
+    sub->sid = number;
+    if (is_text) {
+        struct sid_text *text = mem_alloc(sizeof *text + sid.size);
+        text->size = (uint32_t)sid.size;
+        memcpy(text->at, sid.at, sid.size);
+        sub->sid = (uintptr_t)text;
+    }
+    table_put(subs, record);
+    subs->live++;
+    return sub;
+}
+
+void subs_bury(struct subs *subs, struct sub *sub)
+{
+    DCHECK(sub->state != SUB_FREE && sub->state != SUB_DYING);
+    table_remove(subs, (uint32_t)(sub - subs->records));
+    sub->state = SUB_DYING;
+    subs->live--;
+}
+
+void subs_free(struct subs *subs, struct sub *sub)
+{
+    CHECK(sub->state == SUB_DYING);
+    if (sub->sid_is_text)
+        mem_free((void *)(uintptr_t)sub->sid);
+    sub->sid_is_text = false;
+    sub->state = SUB_FREE;
+    sub->entry = 0;
+    uint32_t number = (uint32_t)(sub - subs->records);
+    if (subs->free_last != 0)
+        subs->records[subs->free_last - 1].entry = number + 1;
+    else
+        subs->free_first = number + 1;
+    subs->free_last = number + 1;
+}
+
+struct sub *subs_next(const struct subs *subs, uint32_t *cursor)
+{
+    while (*cursor < subs->made) {
+        struct sub *sub = &subs->records[(*cursor)++];
+        if (sub->state != SUB_FREE && sub->state != SUB_DYING)
+            return sub;
+    }
+    return NULL;
+}
+
+void subs_done(struct subs *subs)
+{
+    for (uint32_t i = 0; i < subs->made; i++)
+        if (subs->records[i].state != SUB_FREE && subs->records[i].sid_is_text)
+            mem_free((void *)(uintptr_t)subs->records[i].sid);
+    mem_free(subs->records);
+    mem_free(subs->table);
+    *subs = (struct subs){0};
+}
