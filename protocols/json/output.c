@@ -95,6 +95,12 @@ void output_print(struct output *o, const char *format, ...)
     output_add(o, (struct bytes){text, (size_t)size});
 }
 
+void output_reserve(struct output *o, size_t size)
+{
+    if (size > o->size)
+        (void)reserve(o, size - o->size);
+}
+
 void output_clear(struct output *o)
 {
     o->size = 0;

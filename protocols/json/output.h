@@ -32,6 +32,9 @@ void output_repeat(struct output *o, char c, size_t count);
 /* At most 255 bytes a call: for numbers and short names, not for what a peer sent. */
 __attribute__((format(printf, 2, 3))) void output_print(struct output *o, const char *format, ...);
 
+/* Makes room for size bytes in all, so that appending moves nothing until then. */
+void output_reserve(struct output *o, size_t size);
+
 /* Forgets the bytes and keeps the memory: for who has sent them and goes on. */
 void output_clear(struct output *o);
 /* The memory, now the caller's to free; *ret_size bytes of it count. o is as after output_init. */
