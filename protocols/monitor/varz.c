@@ -62,13 +62,26 @@ static void write_cluster(struct json *j, const struct varz_cluster *v)
     json_object_end(j);
 }
 
-static void write_absent_sections(struct json *j)
+/* A section of a part that is not there. The reference puts the cluster's write limits into the
+ * sections of gateways and leaf nodes, on or off. */
+static void write_absent(struct json *j, const char *name, const struct varz_cluster *limits)
 {
-    static const char *const names[] = {"gateway", "leaf", "mqtt", "websocket", "jetstream"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        json_put_object(j, names[i]);
-        json_object_end(j);
+    json_put_object(j, name);
+    if (limits) {
+        json_opt_int(j, "write_deadline", limits->write_deadline_ns);
+        json_opt_string(j, "write_timeout", limits->write_timeout);
     }
+    json_object_end(j);
+}
+
+static void write_sections(struct json *j, const struct varz_cluster *cluster)
+{
+    write_cluster(j, cluster);
+    write_absent(j, "gateway", cluster);
+    write_absent(j, "leaf", cluster);
+    write_absent(j, "mqtt", NULL);
+    write_absent(j, "websocket", NULL);
+    write_absent(j, "jetstream", NULL);
 }
 
 static void write_process(struct json *j, const struct varz_process *v)
@@ -184,8 +197,7 @@ void varz_write(struct json *j, const struct varz *v)
     json_object_begin(j);
     write_identity(j, &v->identity);
     write_limits(j, &v->limits);
-    write_cluster(j, &v->cluster);
-    write_absent_sections(j);
+    write_sections(j, &v->cluster);
     json_put_float(j, "tls_timeout", v->limits.tls_timeout_s);
     json_put_int(j, "write_deadline", v->limits.write_deadline_ns);
     json_opt_string(j, "write_timeout", v->limits.write_timeout);

@@ -2,7 +2,7 @@
 /* varz.h -- the /varz page: what the server is, what it is set to, what it has done.
  *
  * The sections of parts that are not there (gateway, leaf, mqtt, websocket, jetstream) are empty
- * objects, which is what nats-server prints for them when they are off.
+ * objects but for a quirk, which is what nats-server prints for them when they are off.
  */
 #ifndef PROTOCOLS_MONITOR_VARZ_H
 #define PROTOCOLS_MONITOR_VARZ_H
