@@ -13,6 +13,7 @@
 #ifndef DELIVERY_BATCH_H
 #define DELIVERY_BATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "runtime/buf.h"
@@ -40,6 +41,7 @@ struct batch {
     uint32_t part_capacity;
     uint32_t grow;        /* size of the next private buffer */
     bool tail_private;    /* the last slice may be appended to */
+    bool headers;         /* some frames are HMSG */
     struct slice *slices; /* each holds a reference */
     struct part *parts;
     struct slice slices_inline[BATCH_SLICES_INLINE];

@@ -9,6 +9,7 @@
 #include "protocols/nats/client_parser.h"
 #include "runtime/actor.h"
 #include "runtime/base/check.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/prng.h"
 #include "runtime/system.h"
 
@@ -16,7 +17,7 @@
 #define RUN_TARGETS_MIN 4u      /* fewer get their frames directly */
 #define RUN_COPY_MAX 2048u      /* a shorter run is copied to each target */
 #define RUN_BYTES_MAX ((uint32_t)60 << 10)
-#define RUNS_MAX 64u            /* sid texts of a streak; with more, frames go directly */
+#define RUNS_MAX 4u             /* sid texts of a streak; with more, frames go directly */
 #define HEAD_MAX 64u            /* of a control line: verb, blanks, numbers */
 #define HOPS_MAX 8u
 #define HOLD_MS 2u              /* the reference's stallClientMinDuration and Max */
@@ -29,6 +30,7 @@ struct run {
     uint32_t end;
     uint32_t frames;
     uint32_t payload;
+    bool headers;
 };
 
 /* What a worker keeps between the messages of a read. */
@@ -130,6 +132,7 @@ static void put_frame(struct press *press, struct batch *batch, const struct pub
         end += body;
     }
     batch_commit(batch, (uint32_t)(end - at));
+    batch->headers = batch->headers || m->header_size >= 0;
     press->outbox->bytes += (uint32_t)(end - at);
     if (reference)
         batch_append(batch, m->payload_buf, (uint32_t)(m->payload - m->payload_buf->at), body);
@@ -153,7 +156,7 @@ static uint32_t direct_plain(struct press *press, const struct publisher *publis
     const struct match *match = press->match;
     uint32_t count = 0;
     for (uint32_t i = 0; i < match->plain_count; i++) {
-        const struct match_target *target = &match->plain[i];
+        const struct match_target *target = &match_plain(match)[i];
         struct actor_ref to = {target->conn};
         if (!publisher->echo && ref_equal(to, publisher->self))
             continue;
@@ -166,18 +169,25 @@ static uint32_t direct_plain(struct press *press, const struct publisher *publis
     return count;
 }
 
+/* A name for the group that its members' worker can find it by again; never 0. */
+static uint32_t group_id(const struct match *match, const struct match_group *group)
+{
+    struct bytes name = match_queue(match, group);
+    return (uint32_t)hash_bytes(system_seed(worker_system()), name.at, name.size) | 1;
+}
+
 static bool to_member(struct press *press, const struct publisher *publisher,
                       const struct publication *m, const struct match_group *group, uint32_t member,
                       uint32_t hops)
 {
-    const struct match_target *target = &group->members[member];
+    const struct match_target *target = &match_group_members(press->match, group)[member];
     struct actor_ref to = {target->conn};
     if (!publisher->echo && ref_equal(to, publisher->self))
         return false;
     struct batch *batch = batch_for(press, publisher, to);
     if (batch == NULL)
         return false;
-    put_frame(press, batch, m, target, group->id);
+    put_frame(press, batch, m, target, group_id(press->match, group));
     batch->parts[batch->part_count - 1].hops = hops;
     return true;
 }
@@ -188,7 +198,7 @@ static uint32_t to_groups(struct press *press, const struct publisher *publisher
     const struct match *match = press->match;
     uint32_t count = 0;
     for (uint32_t g = 0; g < match->group_count; g++) {
-        const struct match_group *group = &match->groups[g];
+        const struct match_group *group = &match_groups(match)[g];
         uint32_t start = (uint32_t)prng_below(worker_prng(), group->count);
         for (uint32_t i = 0; i < group->count; i++)
             if (to_member(press, publisher, m, group, (start + i) % group->count, 0)) {
@@ -201,9 +211,28 @@ static uint32_t to_groups(struct press *press, const struct publisher *publisher
 
 /* --- runs --------------------------------------------------------------------------------------- */
 
-static bool same_sid(const struct match *match, uint32_t a, uint32_t b)
+/* Whether two classes, each sorted by connection, name one in common. */
+static bool classes_meet(const struct match *match, uint32_t a, uint32_t a_end, uint32_t b,
+                         uint32_t b_end)
 {
-    return bytes_equal(match_sid(match, &match->plain[a]), match_sid(match, &match->plain[b]));
+    while (a < a_end && b < b_end) {
+        if (match_plain(match)[a].conn == match_plain(match)[b].conn)
+            return true;
+        if (match_plain(match)[a].conn < match_plain(match)[b].conn)
+            a++;
+        else
+            b++;
+    }
+    return false;
+}
+
+static bool conn_repeats(const struct match *match, const uint32_t *ends)
+{
+    for (uint32_t i = 0; i < match->class_count; i++)
+        for (uint32_t k = i + 1; k < match->class_count; k++)
+            if (classes_meet(match, i == 0 ? 0 : ends[i - 1], ends[i], ends[k - 1], ends[k]))
+                return true;
+    return false;
 }
 
 /* Divides the plain targets, which are sorted by sid, into runs. Leaves run_count 0 when frames had
@@ -211,23 +240,18 @@ static bool same_sid(const struct match *match, uint32_t a, uint32_t b)
 static void plan_runs(struct press *press)
 {
     const struct match *match = press->match;
+    const uint32_t *ends = match_class_ends(match);
     press->run_count = 0;
-    if (match->plain_count < RUN_TARGETS_MIN || match->group_count > 0 || match->conn_repeats)
+    if (match->plain_count < RUN_TARGETS_MIN || match->group_count > 0 ||
+        match->class_count > RUNS_MAX || match->class_count * 2 > match->plain_count ||
+        conn_repeats(match, ends))
         return;
-    uint32_t runs = 0;
-    for (uint32_t first = 0; first < match->plain_count;) {
-        uint32_t end = first + 1;
-        while (end < match->plain_count && same_sid(match, first, end))
-            end++;
-        if (runs == RUNS_MAX || runs * 2 > match->plain_count)
-            return;
-        press->runs[runs++] = (struct run){.first = first, .end = end};
-        first = end;
-    }
-    press->run_count = runs;
+    for (uint32_t i = 0; i < match->class_count; i++)
+        press->runs[i] = (struct run){.first = i == 0 ? 0 : ends[i - 1], .end = ends[i]};
+    press->run_count = match->class_count;
     press->run_targets = match->plain_count;
     for (uint32_t i = 0; !press->echo && i < match->plain_count; i++)
-        if (match->plain[i].conn == press->self.id)
+        if (match_plain(match)[i].conn == press->self.id)
             press->run_targets--;
 }
 
@@ -235,7 +259,7 @@ static void run_deliver(struct press *press, const struct run *run)
 {
     uint32_t bytes = run->buf->size;
     for (uint32_t i = run->first; i < run->end; i++) {
-        const struct match_target *target = &press->match->plain[i];
+        const struct match_target *target = &match_plain(press->match)[i];
         struct actor_ref to = {target->conn};
         if (!press->echo && ref_equal(to, press->self))
             continue;
@@ -248,6 +272,7 @@ static void run_deliver(struct press *press, const struct run *run)
         } else {
             batch_append(batch, run->buf, 0, bytes);
         }
+        batch->headers = batch->headers || run->headers;
         batch_account(batch, target->slot, 0, run->frames, bytes, run->payload);
     }
 }
@@ -269,7 +294,7 @@ static uint32_t to_runs(struct press *press, const struct publication *m)
     uint32_t body = m->payload_size + 2;
     for (uint32_t r = 0; r < press->run_count; r++) {
         struct run *run = &press->runs[r];
-        struct bytes sid = match_sid(press->match, &press->match->plain[run->first]);
+        struct bytes sid = match_sid(press->match, &match_plain(press->match)[run->first]);
         uint32_t size = head_max(m, sid) + body;
         if (run->buf != NULL && run->buf->size + size > run->buf->capacity)
             runs_deliver(press); /* all of them: messages stay in order for each target */
@@ -281,6 +306,7 @@ static uint32_t to_runs(struct press *press, const struct publication *m)
         run->buf->size += (uint32_t)(end - at) + body;
         run->frames++;
         run->payload += m->payload_size;
+        run->headers = run->headers || m->header_size >= 0;
     }
     return press->run_targets;
 }
@@ -343,13 +369,9 @@ struct bytes publish_sid_of(const struct publisher *publisher, struct bytes subj
     streak_end(press);
     const struct match *match =
         match_find(press->cache, publisher->interest, publisher->interest_id, subject);
-    for (uint32_t i = 0; i < match->plain_count; i++)
-        if (match->plain[i].conn == publisher->self.id)
-            return match_sid(match, &match->plain[i]);
-    for (uint32_t g = 0; g < match->group_count; g++)
-        for (uint32_t i = 0; i < match->groups[g].count; i++)
-            if (match->groups[g].members[i].conn == publisher->self.id)
-                return match_sid(match, &match->groups[g].members[i]);
+    for (uint32_t i = 0; i < match->plain_count + match->member_count; i++)
+        if (match_plain(match)[i].conn == publisher->self.id) /* the members lie behind the plain ones */
+            return match_sid(match, &match_plain(match)[i]);
     return (struct bytes){NULL, 0};
 }
 
@@ -385,7 +407,7 @@ static bool frame_read(struct bytes frame, struct publication *ret)
     return (size_t)(frame.at + frame.size - ret->payload) == (size_t)ret->payload_size + 2;
 }
 
-bool publish_hand_on(const struct publisher *refused, uint32_t group_id, uint32_t hops,
+bool publish_hand_on(const struct publisher *refused, uint32_t id, uint32_t hops,
                      struct bytes frame)
 {
     struct publication m;
@@ -398,8 +420,8 @@ bool publish_hand_on(const struct publisher *refused, uint32_t group_id, uint32_
     press->match = match_find(press->cache, refused->interest, refused->interest_id, m.subject);
     const struct match_group *group = NULL;
     for (uint32_t g = 0; g < press->match->group_count; g++)
-        if (press->match->groups[g].id == group_id)
-            group = &press->match->groups[g];
+        if (group_id(press->match, &match_groups(press->match)[g]) == id)
+            group = &match_groups(press->match)[g];
     bool taken = false;
     uint32_t start = group == NULL ? 0 : (uint32_t)prng_below(worker_prng(), group->count);
     for (uint32_t i = 0; group != NULL && i < group->count && !taken; i++)

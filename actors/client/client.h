@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/base/bytes.h"
 #include "runtime/msg.h"
 #include "runtime/net.h"
 
@@ -50,6 +51,9 @@ struct client_settings {
     const char *server_name;
     const char *host;
     uint16_t port;
+    const char *xkey; /* "" for none */
+    const struct bytes *connect_urls;
+    size_t connect_url_count;
     uint32_t max_payload;
     uint32_t max_control_line;
     uint64_t max_pending;
@@ -69,8 +73,9 @@ struct client_settings {
 };
 
 /* Starts a client on the current worker for a connection that was accepted. `keeper` is told when it
- * ends. */
-void client_spawn(const struct client_settings *settings, const struct accepted *accepted,
-                  uint64_t cid, struct actor_ref keeper);
+ * ends. refuse: it is one too many, and is told so. */
+struct actor_ref client_spawn(const struct client_settings *settings,
+                              const struct accepted *accepted, uint64_t cid,
+                              struct actor_ref keeper, bool refuse);
 
 #endif

@@ -7,6 +7,7 @@
  * Invariants  1 (RUNTIME.md 7.11) delivered <= max at every append to the output
  *             2 a queue group's frame that is refused here is handed to another member
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "actors/client/client_state.h"
@@ -152,7 +153,7 @@ static void deliver_part(struct client *c, struct cursor *cur, const struct part
         if (sub->max > 0 && sub->delivered >= sub->max && sub->state != SUB_SENT)
             client_remove_sub(c, sub);
     }
-    if (take < part->frames || !c->headers) {
+    if (take < part->frames || (cur->batch->headers && !c->headers)) {
         walk_part(c, cur, part, take);
         return;
     }
@@ -185,7 +186,7 @@ void client_pressure_update(struct client *c)
 /* Every part to a living subscription without a maximum, and a peer that knows headers. */
 static bool passes_whole(struct client *c, const struct batch *batch)
 {
-    if (!client_is_open(c) || !c->headers)
+    if (!client_is_open(c) || (batch->headers && !c->headers))
         return false;
     for (uint32_t i = 0; i < batch->part_count; i++) {
         const struct sub *sub = subs_at(&c->subs, batch->parts[i].slot);

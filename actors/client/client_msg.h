@@ -9,12 +9,14 @@
 #include "delivery/batch.h"
 #include "protocols/monitor/closed_state.h"
 #include "runtime/msg.h"
+#include "runtime/net.h"
 
 /* clang-format off */
 /*    kind               payload             drop                  sent by, and what for */
 #define CLIENT_MESSAGES(X, R)                                                                          \
     RUNTIME_MESSAGES(X, CLIENT)                                                                        \
     DELIVERY_MESSAGES(X, CLIENT)                                                                       \
+    X(CLIENT_BEGIN,      client_begin,       msg_drop_plain)       /* itself: adopt the socket, greet */ \
     X(CLIENT_REGISTERED, account_registered, msg_drop_plain)       /* account: you are in */           \
     X(CLIENT_CHANGED,    account_changed,    account_changed_drop) /* account: your subs are in force */ \
     X(CLIENT_CLOSE,      client_close,       msg_drop_plain)       /* server: end with this reason */  \
@@ -25,6 +27,12 @@
 enum client_message { CLIENT_MESSAGES(MSG_ENUM_ROW, MSG_REQUEST_ENUM_ROW) CLIENT_KINDS };
 
 extern const struct msg_type client_types[CLIENT_KINDS];
+
+struct client_begin {
+    struct msg msg;
+    struct accepted accepted;
+    bool refuse; /* there are max_connections already: say so and close */
+};
 
 struct client_close {
     struct msg msg;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* client_publish.c -- what a client publishes: its checks, its counters, and the way out. */
+#include <stdio.h>
 #include <string.h>
 
 #include "actors/client/client_state.h"
@@ -50,7 +51,7 @@ bool client_pub_arguments(struct client *c, const struct client_line *line,
 /* The texts of a publication lie in its line: here they are moved to the line's copy. */
 static void remember(struct client *c, const struct publication *m, const char *line, uint32_t size)
 {
-    if (size > CLIENT_LINE_MAX || (c->pedantic && !subject_is_literal(m->subject))) {
+    if (size > CLIENT_LINE_MAX || (c->pedantic && !subject_is_valid_literal(m->subject))) {
         if (c->memory != NULL)
             c->memory->size = 0;
         return;
@@ -111,7 +112,7 @@ void client_publish(struct client *c, const struct publication *m, const char *l
     COUNTER_ADD(&c->counters->in_msgs, 1);
     COUNTER_ADD(&c->counters->in_bytes, m->payload_size);
     if (!again) {
-        if (c->pedantic && !subject_is_literal(m->subject))
+        if (c->pedantic && !subject_is_valid_literal(m->subject))
             client_error(c, "Invalid Publish Subject");
         if (refused(c, m)) /* asked once a line: an equal one is remembered only when it may pass */
             return;

@@ -109,6 +109,7 @@ void client_error(struct client *c, const char *text); /* -ERR 'text' */
 void client_reply(struct client *c, struct bytes text);
 void client_timer_update(struct client *c);
 void client_register(struct client *c);
+void client_expect_ping(struct client *c); /* CONNECT came: the first PING is soon due */
 bool client_is_open(const struct client *c);
 
 /* client_read.c */

@@ -144,7 +144,7 @@ void client_on_sub(struct client *c, struct bytes argument)
         return;
     }
     if (subs_find(&c->subs, s.sid) == NULL) {
-        if (!subject_is_valid(s.subject) || s.subject.size > UINT16_MAX || s.queue.size > UINT16_MAX ||
+        if (!subject_is_subscribable(s.subject) || s.subject.size > UINT16_MAX || s.queue.size > UINT16_MAX ||
             s.sid.size > UINT16_MAX) {
             client_error(c, "Invalid Subject");
             return;

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* listener.c -- connections in, dealt round to the workers; and who is here.
+ *
+ * The first listener owns the socket, numbers connections and counts them; each other one adopts what
+ * it is sent. Each keeps the handles of its own worker's clients, for whoever must reach them all.
+ */
+#include "actors/listener/listener.h"
+
+#include <string.h>
+
+#include "actors/client/client.h"
+#include "actors/client/client_msg.h"
+#include "actors/listener/listener_msg.h"
+#include "runtime/actor.h"
+#include "runtime/base/check.h"
+
+#define BACKLOG 4096
+#define CLIENTS_FIRST 64u
+
+struct listener_state {
+    struct actor actor;
+    struct listener_options options;
+    const struct client_settings *settings;
+    struct listener *socket; /* the first listener's, when open */
+    uint64_t next_cid;
+    uint32_t connections; /* the first listener's count of all */
+    uint16_t next_peer;
+    bool stopping;
+    struct actor_ref *clients; /* of this worker, in no order */
+    uint32_t client_count;
+    uint32_t client_capacity;
+};
+
+const struct msg_type listener_types[LISTENER_KINDS] = {
+    LISTENER_MESSAGES(MSG_TYPE_ROW, MSG_REQUEST_TYPE_ROW)};
+
+void listener_adopt_drop(struct msg *m)
+{
+    struct listener_adopt *adopt = (struct listener_adopt *)(void *)m;
+    if (adopt->held)
+        accepted_refuse(&adopt->accepted);
+}
+
+/* --- taking connections in ----------------------------------------------------------------------- */
+
+static bool over_limit(const struct listener_state *l)
+{
+    int32_t max = l->options.connections_max;
+    return max < 0 || (max > 0 && l->connections >= (uint32_t)max);
+}
+
+static void on_accept(struct actor *self, const struct accepted *accepted)
+{
+    struct listener_state *l = (struct listener_state *)(void *)self;
+    struct listener_adopt *m = MSG_NEW(listener_types, LISTENER_ADOPT, listener_adopt);
+    m->accepted = *accepted;
+    m->held = true;
+    m->cid = l->next_cid++;
+    m->refuse = over_limit(l);
+    l->connections++;
+    struct actor_ref peer = l->options.peers[l->next_peer];
+    l->next_peer = (uint16_t)((l->next_peer + 1) % l->options.peer_count);
+    SEND(peer, m);
+}
+
+static void on_open(struct listener_state *l, const struct listener_open *m)
+{
+    l->settings = m->settings;
+    if (!ref_equal(l->options.peers[0], l->actor.self))
+        return;
+    const struct listen_options options = {l->options.address, BACKLOG};
+    int status = net_listen(&l->actor, &options, on_accept, &l->socket);
+    CHECK(status == 0);
+}
+
+static void client_add(struct listener_state *l, struct actor_ref client)
+{
+    if (l->client_count == l->client_capacity) {
+        uint32_t capacity = l->client_capacity == 0 ? CLIENTS_FIRST : l->client_capacity * 2;
+        struct actor_ref *clients = mem_alloc(capacity * sizeof *clients);
+        if (l->client_count > 0)
+            memcpy(clients, l->clients, l->client_count * sizeof *clients);
+        mem_free(l->clients);
+        l->clients = clients;
+        l->client_capacity = capacity;
+    }
+    l->clients[l->client_count++] = client;
+}
+
+static void on_adopt(struct listener_state *l, struct listener_adopt *m)
+{
+    if (l->stopping)
+        return; /* the drop refuses it */
+    m->held = false;
+    client_add(l, client_spawn(l->settings, &m->accepted, m->cid, l->actor.self, m->refuse));
+}
+
+static void on_client_closed(struct listener_state *l, const struct listener_client_closed *m)
+{
+    for (uint32_t i = 0; i < l->client_count; i++)
+        if (ref_equal(l->clients[i], m->client)) {
+            l->clients[i] = l->clients[--l->client_count];
+            break;
+        }
+    struct listener_less *less = MSG_NEW(listener_types, LISTENER_LESS, listener_less);
+    less->count = 1;
+    SEND(l->options.peers[0], less);
+}
+
+/* --- life --------------------------------------------------------------------------------------- */
+
+static void on_stop(struct listener_state *l)
+{
+    l->stopping = true;
+    listener_close(&l->socket);
+    for (uint32_t i = 0; i < l->client_count; i++) {
+        struct client_close *m = MSG_NEW(client_types, CLIENT_CLOSE, client_close);
+        m->reason = CLOSED_STATE_SERVER_SHUTDOWN;
+        SEND(l->clients[i], m);
+    }
+}
+
+static void listener_receive(struct actor *self, struct msg *m)
+{
+    struct listener_state *l = (struct listener_state *)(void *)self;
+    switch ((enum listener_message)m->type->kind) {
+    case LISTENER_GONE: UNREACHABLE("a listener asks nobody");
+    case LISTENER_STOP: on_stop(l); break;
+    case LISTENER_TIMER: break;
+    case LISTENER_IO: UNREACHABLE("a listener asks the world for nothing but its socket");
+    case LISTENER_OPEN: on_open(l, (struct listener_open *)(void *)m); break;
+    case LISTENER_ADOPT: on_adopt(l, (struct listener_adopt *)(void *)m); break;
+    case LISTENER_CLIENT_CLOSED:
+        on_client_closed(l, (struct listener_client_closed *)(void *)m);
+        break;
+    case LISTENER_LESS: l->connections -= ((struct listener_less *)(void *)m)->count; break;
+    case LISTENER_LAME_DUCK: listener_close(&l->socket); break;
+    case LISTENER_KINDS: UNREACHABLE("no message has this kind");
+    }
+    if (l->stopping && l->client_count == 0)
+        actor_exit(self);
+}
+
+static void listener_done(struct actor *self)
+{
+    struct listener_state *l = (struct listener_state *)(void *)self;
+    mem_free(l->clients);
+}
+
+static const struct actor_class listener_class = {
+    .name = "listener",
+    .types = listener_types,
+    .type_count = LISTENER_KINDS,
+    .pinned = true,
+    .receive = listener_receive,
+    .done = listener_done,
+};
+
+struct actor_ref listener_spawn(const struct listener_options *options)
+{
+    struct listener_state *l = (struct listener_state *)(void *)actor_spawn(&listener_class, sizeof *l);
+    l->options = *options;
+    l->next_cid = 1;
+    return l->actor.self;
+}
