@@ -7,7 +7,7 @@
  *                    with --rate at a fixed rate, with latencies
  *     wildcards      one publisher, --subscriptions wildcard subscriptions, 4 of which match
  *     request        request and reply, --outstanding at a time, or at --rate
- *     churn          SUB and UNSUB pairs, sent without waiting
+ *     churn          SUB and UNSUB pairs, sent without waiting; UNSUB trails SUB by --live
  *     idle           --connections that do nothing: memory
  *     subscriptions  --subscriptions that hear nothing: memory
  *     pending        fan-out to --subscribers that do not read: memory
@@ -65,6 +65,7 @@ static const struct option_row {
     {"connections", OPTION_INT, offsetof(struct options, connections), 1, LOAD_CONNECTIONS_MAX - 1},
     {"subscriptions", OPTION_INT, offsetof(struct options, subscriptions), 4, 10000000},
     {"outstanding", OPTION_INT, offsetof(struct options, outstanding), 1, LOAD_OUTSTANDING_MAX},
+    {"live", OPTION_INT, offsetof(struct options, live), 0, 1000000},
     {"repeat", OPTION_INT, offsetof(struct options, repeat), 1, 1000},
     {"queue", OPTION_FLAG, offsetof(struct options, queue), 0, 1},
     {"pairs", OPTION_FLAG, offsetof(struct options, pairs), 0, 1},

@@ -37,6 +37,7 @@ struct options {
     int connections;
     int subscriptions;
     int outstanding;
+    int live; /* churn: subscriptions between a SUB and its UNSUB */
     int repeat;
     bool queue;      /* the subscribers are one queue group */
     bool pairs;      /* publisher i is heard by subscriber i alone */
@@ -110,8 +111,9 @@ uint64_t clock_ns(void);
 void load_fail(struct load *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool load_failed(const struct load *l);
 
-/* Opens a connection; NULL after load_fail. `receive_buffer` 0 leaves the kernel's choice. */
-struct conn *load_connect(struct load *l, take_fn *take, void *workload, int receive_buffer);
+/* Opens a connection; NULL after load_fail. A narrow one lets the kernel buffer little of what it is
+ * sent, on either side, as over a real network; loopback's buffers hold megabytes. */
+struct conn *load_connect(struct load *l, take_fn *take, void *workload, bool narrow);
 void load_disconnect(struct load *l);
 
 /* One round: waits at most `wait_ns` (0: not at all), then takes and sends what there is. */

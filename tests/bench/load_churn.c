@@ -2,7 +2,8 @@
 /* load_churn.c -- one connection subscribes and unsubscribes as fast as the server takes it.
  *
  * Idea    Pairs of SUB and UNSUB, each with a subject and a sid of its own, in chunks of 64 KiB; TCP
- *         is the only brake. All lines have one size: numbers have seven digits.
+ *         is the only brake. All lines have one size: numbers have seven digits. With --live N the UNSUB is that
+ *         of the subscription made N pairs before, so that N exist at any time.
  * Checks  Each part begins and ends with a probe: a subscription that hears one message, through
  *         the same connection, so that lines which were lost or misread do not pass for fast.
  */
@@ -22,7 +23,7 @@ struct churn {
     struct conn *conn;
     char *pairs;
     uint32_t chunk;
-    uint64_t sent;
+    uint64_t sent; /* pairs */
     uint64_t probes;
 };
 
@@ -46,14 +47,20 @@ static size_t take_probe(struct load *l, struct conn *c, const char *at, size_t 
     return sizeof PROBE - 1;
 }
 
+static uint32_t number_of(uint64_t subscription)
+{
+    return NUMBER_FIRST + (uint32_t)(subscription % NUMBERS);
+}
+
 static void pairs_send(struct churn *churn, uint32_t count)
 {
     char *at = churn->pairs;
+    DCHECK(count <= churn->chunk && conn_idle_output(churn->conn));
     for (uint32_t i = 0; i < count; i++, at += PAIR_SIZE) {
-        uint32_t number = NUMBER_FIRST + (uint32_t)((churn->sent + i) % NUMBERS);
-        digits_write(at + SUBJECT_AT, number);
+        uint64_t old = churn->sent + i, new = old + (uint64_t)churn->l->o.live;
+        digits_write(at + SUBJECT_AT, number_of(new));
         memcpy(at + SID_AT, at + SUBJECT_AT, DIGITS);
-        memcpy(at + UNSUB_SID_AT, at + SUBJECT_AT, DIGITS);
+        digits_write(at + UNSUB_SID_AT, number_of(old));
     }
     churn->sent += count;
     churn->conn->body = churn->pairs;
@@ -96,12 +103,14 @@ static void churn_open(struct churn *churn)
     CHECK(churn->pairs != NULL);
     for (uint32_t i = 0; i < churn->chunk; i++)
         memcpy(churn->pairs + (size_t)i * PAIR_SIZE, PAIR, PAIR_SIZE);
-    churn->conn = load_connect(l, take_probe, churn, 0);
+    churn->conn = load_connect(l, take_probe, churn, false);
     if (churn->conn == NULL)
         return;
     conn_greet(l, churn->conn, (struct role){.frame_in = PAIR_SIZE});
     if (!l->o.raw)
         conn_print(churn->conn, "SUB probe 1\r\n");
+    for (int i = 0; i < l->o.live && !l->o.raw; i++)
+        conn_print(churn->conn, "SUB c.%u %u\r\n", number_of((uint64_t)i), number_of((uint64_t)i));
     conn_ping(l, churn->conn);
     load_sync(l);
 }

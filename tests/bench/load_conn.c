@@ -24,6 +24,9 @@
 #include "runtime/base/check.h"
 #include "tests/bench/load.h"
 
+/* An Ethernet's segment: the peer sizes its send buffer by it. */
+enum { NARROW_RECEIVE_BUFFER = 4 << 10, NARROW_SEGMENT = 1448 };
+
 uint64_t clock_ns(void)
 {
     struct timespec now;
@@ -47,15 +50,18 @@ bool load_failed(const struct load *l)
 }
 
 /* A blocking connect: on loopback the kernel answers, whatever the server is doing. */
-static int dial(int port, int receive_buffer)
+static int dial(int port, bool narrow)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (receive_buffer > 0)
+    if (narrow) {
+        int receive_buffer = NARROW_RECEIVE_BUFFER, segment = NARROW_SEGMENT;
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+        setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+    }
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
@@ -66,10 +72,10 @@ static int dial(int port, int receive_buffer)
     return fd;
 }
 
-struct conn *load_connect(struct load *l, take_fn *take, void *workload, int receive_buffer)
+struct conn *load_connect(struct load *l, take_fn *take, void *workload, bool narrow)
 {
     CHECK(l->conn_count < LOAD_CONNECTIONS_MAX);
-    int fd = dial(l->o.port, receive_buffer);
+    int fd = dial(l->o.port, narrow);
     if (fd < 0) {
         load_fail(l, "connection %d: %s", l->conn_count, strerror(-fd));
         return NULL;
@@ -138,6 +144,7 @@ bool conn_idle_output(const struct conn *c)
 /* Sends from `*sent` on; whether all of it went. */
 static bool send_some(struct load *l, struct conn *c, const char *at, size_t size, size_t *sent)
 {
+    DCHECK(*sent <= size);
     while (*sent < size) {
         ssize_t n = send(c->fd, at + *sent, size - *sent, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0) {
@@ -184,6 +191,7 @@ static void on_pong(struct load *l, struct conn *c)
     }
     c->pings--;
     l->pings_open--;
+    CHECK(l->pings_open >= 0);
 }
 
 size_t take_control(struct load *l, struct conn *c, const char *at, size_t size)

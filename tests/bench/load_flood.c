@@ -157,7 +157,9 @@ static bool message_take(struct flood *f, struct conn *c, const char *payload, u
 
 static uint64_t arrival_ns(const struct flood *f)
 {
-    return f->measuring && f->interval_ns != 0 ? clock_ns() : 0;
+    /* Raw bytes do not say whose message they are, so there latencies need a single publisher. */
+    bool known = !f->l->o.raw || f->l->o.publishers == 1;
+    return f->measuring && f->interval_ns != 0 && known ? clock_ns() : 0;
 }
 
 static size_t take_messages(struct load *l, struct conn *c, const char *at, size_t size)
@@ -257,6 +259,8 @@ static bool publish(struct flood *f, struct publisher *p, uint64_t now)
         return false;
     uint32_t source = (uint32_t)(p - f->publishers);
     char *at = p->frames;
+    DCHECK(count <= f->chunk && conn_idle_output(p->conn));
+    DCHECK(f->expected + count * f->fan <= f->received + f->window);
     for (uint32_t i = 0; i < count; i++, at += f->in_size) {
         if (f->wildcards)
             write_id(at + 6, id_of(f, p->next + i));
@@ -311,6 +315,7 @@ static void ping_all(struct flood *f, bool publishers)
 static void flood_part(struct flood *f, double seconds, uint64_t count)
 {
     struct load *l = f->l;
+    CHECK(f->received == f->expected || load_failed(l));
     f->part_ns = clock_ns();
     f->part_end_ns = f->part_ns + (uint64_t)(seconds * 1e9);
     f->part_published_max = count != 0 ? f->published + count : UINT64_MAX;
@@ -355,7 +360,7 @@ static void publisher_open(struct flood *f, int which)
     char subject[16], header[HEADER_MAX];
     subject_print(f, subject, which);
     print_to(header, "PUB %s %zu\r\n", subject, l->o.size);
-    p->conn = load_connect(l, take_none, f, 0);
+    p->conn = load_connect(l, take_none, f, false);
     if (p->conn == NULL)
         return;
     p->conn->index = which;
@@ -389,7 +394,7 @@ static void subscriber_open(struct flood *f, int which)
     s->next = calloc((size_t)l->o.publishers, sizeof *s->next);
     CHECK(s->next != NULL);
     take_fn *take = l->o.raw ? take_raw : f->wildcards ? take_wildcards : take_messages;
-    s->conn = load_connect(l, take, f, 0);
+    s->conn = load_connect(l, take, f, false);
     if (s->conn == NULL)
         return;
     s->conn->index = which;
@@ -426,6 +431,7 @@ static void sizes_decide(struct flood *f)
     f->chunk = chunk > 0 ? (uint32_t)chunk : 1;
     if (f->window < f->fan)
         f->window = f->fan;
+    CHECK(f->chunk * f->fan <= f->window && f->window * f->out_size <= 2 * (uint64_t)WINDOW_MAX);
     if (o->rate > 0)
         f->interval_ns = (uint64_t)(1e9 * o->publishers / o->rate);
 }
@@ -461,6 +467,7 @@ static void flood_run(struct flood *f)
 {
     struct load *l = f->l;
     flood_open(f);
+    l->report.rss_before = process_rss(l->o.server);
     if (l->o.warmup_s > 0 && !load_failed(l))
         flood_part(f, l->o.warmup_s, 0);
     uint64_t published = f->published, received = f->received;

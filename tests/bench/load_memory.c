@@ -18,16 +18,15 @@
 
 enum {
     SETTLE_NS = 500000000,
-    BATCH = 100,               /* connections being opened at once */
-    SUBSCRIBERS = 10,          /* connections that share the subscriptions */
-    RECEIVE_BUFFER = 16 << 10, /* small, so that bytes wait in the server and not in the kernel */
-    FILL_EACH = 384 << 10,     /* bytes for each subscriber that does not read */
-    ROUNDS = 3, /* of filling and reading: what the first leaves behind counts, too */
+    BATCH = 100,           /* connections being opened at once */
+    SUBSCRIBERS = 10,      /* connections that share the subscriptions */
+    FILL_EACH = 256 << 10, /* bytes for each subscriber that does not read */
+    ROUNDS = 3,            /* of filling and reading: what the first leaves behind counts, too */
 };
 
 static struct conn *open_idle(struct load *l)
 {
-    struct conn *c = load_connect(l, take_none, NULL, 0);
+    struct conn *c = load_connect(l, take_none, NULL, false);
     if (c == NULL)
         return NULL;
     c->index = l->conn_count - 1;
@@ -159,6 +158,7 @@ static void publish_numbered(struct load *l, struct conn *c, uint32_t first, uin
 static void pending_round(struct load *l, struct pending *p, struct conn *publisher, int round)
 {
     uint32_t count = (uint32_t)(FILL_EACH / p->frame_size);
+    CHECK(l->conn_count == l->o.subscribers + 1 && conn_idle_output(publisher));
     uint64_t all = (uint64_t)count * (uint64_t)l->o.subscribers;
     for (int i = 0; i < l->o.subscribers; i++)
         l->conns[i]->held = true;
@@ -181,7 +181,7 @@ static void pending_round(struct load *l, struct pending *p, struct conn *publis
 static void pending_open(struct load *l, struct pending *p)
 {
     for (int i = 0; i < l->o.subscribers && !load_failed(l); i++) {
-        struct conn *c = load_connect(l, take_pending, p, RECEIVE_BUFFER);
+        struct conn *c = load_connect(l, take_pending, p, true);
         if (c == NULL)
             return;
         c->index = i;

@@ -86,6 +86,7 @@ static void frame_send(struct request *r, struct conn *c, const struct frame *fr
 
 static void on_reply(struct request *r)
 {
+    DCHECK(r->sent - r->replied <= LOAD_OUTSTANDING_MAX);
     if (r->measuring)
         hist_add(&r->l->latency, clock_ns() - r->sent_ns[r->replied % LOAD_OUTSTANDING_MAX]);
     r->replied++;
@@ -205,8 +206,8 @@ static void request_open(struct request *r)
     frame_init(&r->answered, "MSG _INBOX.b.", " 1 ", size);
     r->scratch = malloc(size + HEADER_MAX + 2);
     CHECK(r->scratch != NULL);
-    r->answerer = load_connect(l, l->o.raw ? take_raw : take_asked, r, 0);
-    r->asker = load_connect(l, l->o.raw ? take_raw : take_answered, r, 0);
+    r->answerer = load_connect(l, l->o.raw ? take_raw : take_asked, r, false);
+    r->asker = load_connect(l, l->o.raw ? take_raw : take_answered, r, false);
     if (load_failed(l))
         return;
     r->answerer->index = 1;
