@@ -39,7 +39,7 @@ struct headers {
 static struct bytes slice(struct bytes b, size_t from, size_t to)
 {
     DCHECK(from <= to && to <= b.size);
-    return (struct bytes){b.at + from, to - from};
+    return (struct bytes){from ? b.at + from : b.at, to - from}; /* nothing may be NULL */
 }
 
 static bool find(struct bytes b, char c, size_t *ret_at)

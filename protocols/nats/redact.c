@@ -105,7 +105,8 @@ static void redact(struct output *o, struct bytes b, find_value *find)
         output_text(o, "[REDACTED]");
         kept = at = value_end(b, value);
     }
-    output_add(o, (struct bytes){b.at + kept, b.size - kept});
+    if (kept < b.size)
+        output_add(o, (struct bytes){b.at + kept, b.size - kept});
 }
 
 void redact_connect(struct output *o, struct bytes argument)

@@ -151,6 +151,13 @@ static void a_split_changes_nothing(void **state)
     }
 }
 
+static void nothing_needs_more(void **state)
+{
+    struct http_request r;
+    struct http_refusal refusal;
+    assert_int_equal(parse((struct bytes){NULL, 0}, &r, &refusal), HTTP_NEEDS_MORE);
+}
+
 static void a_head_past_the_limit_is_refused(void **state)
 {
     struct http_request r;
@@ -246,6 +253,7 @@ int main(void)
         cmocka_unit_test(heads_are_taken_apart),
         cmocka_unit_test(wrong_heads_are_refused_as_net_http_refuses_them),
         cmocka_unit_test(a_split_changes_nothing),
+        cmocka_unit_test(nothing_needs_more),
         cmocka_unit_test(a_head_past_the_limit_is_refused),
         cmocka_unit_test(the_second_request_begins_after_the_first),
         cmocka_unit_test(paths_are_compared_decoded),

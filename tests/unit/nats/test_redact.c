@@ -17,6 +17,7 @@ static void secrets_are_replaced_and_nothing_else(void **state)
         const char *redacted;
     } rows[] = {
         {BYTES(""), ""},
+        {{NULL, 0}, ""},
         {BYTES("{\"verbose\":false}"), "{\"verbose\":false}"},
         {BYTES("{\"pass\":\"s3cr3t\"}"), "{\"pass\":\"[REDACTED]\"}"},
         {BYTES("{\"user\":\"a\",\"pass\": \"x y\",\"lang\":\"go\"}"),
