@@ -26,9 +26,14 @@ struct headers {
     int hosts;
     int lengths;
     int codings;
+    int expects;
     struct bytes host;
     struct bytes length;
     struct bytes coding;
+    bool host_goes_on; /* over more than one line, which no host does */
+    bool coding_goes_on;
+    bool lengths_differ;
+    bool *goes_on; /* of the last header; NULL: nobody cares */
     bool name_has_space;
     bool close;
     bool keep_alive;
@@ -135,19 +140,31 @@ static bool escapes_are_right(struct bytes b)
     return true;
 }
 
-/* The size of "scheme://authority" in front of an absolute target, 0 without one. */
-static size_t origin_size(struct bytes target)
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The size of "scheme:" in front of an absolute target, 0 without one. */
+static size_t scheme_size(struct bytes target)
 {
     size_t at = 0;
-    while (at < target.size && (is_token_char((unsigned char)target.at[at])))
+    while (at < target.size &&
+           (is_letter(target.at[at]) ||
+            (at > 0 && target.at[at] && strchr("0123456789+-.", target.at[at]))))
         at++;
-    bool absolute = at > 0 && target.size - at >= 3 && memcmp(target.at + at, "://", 3) == 0;
-    if (!absolute)
+    return at > 0 && at < target.size && target.at[at] == ':' ? at + 1 : 0;
+}
+
+/* The size of "//authority" in front of what follows a scheme. */
+static size_t authority_size(struct bytes rest)
+{
+    if (rest.size < 2 || rest.at[1] != '/')
         return 0;
-    at += 3;
-    while (at < target.size && target.at[at] != '/' && target.at[at] != '?')
-        at++;
-    return at;
+    size_t size = 2;
+    while (size < rest.size && rest.at[size] != '/')
+        size++;
+    return size;
 }
 
 static bool parse_target(struct bytes target, struct http_request *r)
@@ -160,17 +177,17 @@ static bool parse_target(struct bytes target, struct http_request *r)
         r->path = target;
         return true;
     }
-    bool connect = bytes_are(r->method, "CONNECT");
-    if (connect && target.size > 0 && target.at[0] != '/')
+    if (bytes_are(r->method, "CONNECT") && target.size > 0 && target.at[0] != '/')
         return true;
-    size_t origin = origin_size(target);
-    target = slice(target, origin, target.size);
-    if (origin == 0 && (target.size == 0 || target.at[0] != '/'))
-        return false;
+    size_t scheme = scheme_size(target);
+    target = slice(target, scheme, target.size);
     size_t mark = target.size;
     if (find(target, '?', &mark))
         r->query = slice(target, mark + 1, target.size);
-    r->path = slice(target, 0, mark);
+    target = slice(target, 0, mark);
+    if (target.size == 0 || target.at[0] != '/')
+        return scheme > 0; /* "mailto:x" has no path */
+    r->path = slice(target, scheme > 0 ? authority_size(target) : 0, target.size);
     return escapes_are_right(r->path);
 }
 
@@ -201,32 +218,41 @@ static void note_connection(struct headers *h, struct bytes value)
     }
 }
 
-static bool note_length(struct headers *h, struct bytes value)
+static void note_length(struct headers *h, struct bytes value)
 {
     /* Several lengths are fine when they are one and the same. */
-    if (h->lengths++ > 0 && !bytes_equal(value, h->length))
-        return false;
+    h->lengths_differ |= h->lengths > 0 && !bytes_equal(value, h->length);
+    h->lengths++;
     h->length = value;
-    return true;
 }
 
-static bool note_header(struct headers *h, struct bytes name, struct bytes value)
+static void note_expect(struct headers *h, struct bytes value)
 {
+    if (h->expects++ > 0)
+        return;
+    h->awaits_continue = same_word(value, "100-continue");
+    h->expects_other = value.size > 0 && !h->awaits_continue;
+}
+
+static void note_header(struct headers *h, struct bytes name, struct bytes value)
+{
+    h->goes_on = NULL;
     if (same_word(name, "Host")) {
+        h->goes_on = &h->host_goes_on;
         h->hosts++;
         h->host = value;
     } else if (same_word(name, "Connection")) {
         note_connection(h, value);
     } else if (same_word(name, "Content-Length")) {
-        return note_length(h, value);
+        h->goes_on = &h->lengths_differ;
+        note_length(h, value);
     } else if (same_word(name, "Transfer-Encoding")) {
+        h->goes_on = &h->coding_goes_on;
         h->codings++;
         h->coding = value;
     } else if (same_word(name, "Expect")) {
-        h->awaits_continue |= same_word(value, "100-continue");
-        h->expects_other |= value.size > 0 && !same_word(value, "100-continue");
+        note_expect(h, value);
     }
-    return true;
 }
 
 static bool parse_header_name(struct headers *h, struct bytes name)
@@ -246,26 +272,28 @@ static bool parse_header_line(struct headers *h, struct bytes line, bool first)
         if (is_control((unsigned char)line.at[i]) && line.at[i] != '\t')
             return false;
     }
-    /* A line that begins with a blank goes on with the value before it, which is skipped. */
-    if (line.at[0] == ' ' || line.at[0] == '\t')
+    /* A line that begins with a blank goes on with the value before it. */
+    if (line.at[0] == ' ' || line.at[0] == '\t') {
+        if (h->goes_on)
+            *h->goes_on = true;
         return !first;
+    }
     size_t colon = 0;
     if (!find(line, ':', &colon) || !parse_header_name(h, slice(line, 0, colon)))
         return false;
-    return note_header(h, slice(line, 0, colon), trim(slice(line, colon + 1, line.size)));
+    note_header(h, slice(line, 0, colon), trim(slice(line, colon + 1, line.size)));
+    return true;
 }
 
 /* The lines between the request line and the empty one. */
-static bool parse_headers(struct bytes lines, struct headers *ret_headers)
+static bool parse_headers(struct bytes lines, struct headers *h)
 {
-    struct headers h = {.hosts = 0};
     struct bytes line;
     for (bool first = true; take_line(&lines, &line) && line.size > 0; first = false) {
-        if (!parse_header_line(&h, line, first))
+        if (!parse_header_line(h, line, first))
             return false;
     }
-    *ret_headers = h;
-    return h.hosts <= 1;
+    return h->hosts <= 1;
 }
 
 /* Decimal digits only; false when it is not that, or does not fit. */
@@ -295,10 +323,10 @@ static bool host_is_right(struct bytes host)
 /* What is wrong with the head as a whole, or NULL. */
 static const struct http_refusal *judge(const struct headers *h, struct http_request *r)
 {
-    bool chunked = same_word(h->coding, "chunked");
+    bool chunked = same_word(h->coding, "chunked") && !h->coding_goes_on;
     if (h->codings > 0 && (h->codings > 1 || !chunked) && r->minor >= 11)
         return &BAD_CODING;
-    if (h->lengths > 0 && !parse_length(h->length, &r->body_size))
+    if (h->lengths > 0 && (h->lengths_differ || !parse_length(h->length, &r->body_size)))
         return &MALFORMED;
     /* HTTP/2 by prior knowledge passes here and is refused by its target, "*". */
     bool prior = r->minor == 20 && bytes_are(r->method, "PRI") && bytes_are(r->path, "*");
@@ -306,7 +334,7 @@ static const struct http_refusal *judge(const struct headers *h, struct http_req
         return &BAD_VERSION;
     if (h->hosts == 0 && r->minor >= 11 && !prior && !bytes_are(r->method, "CONNECT"))
         return &NO_HOST;
-    if (h->hosts == 1 && !host_is_right(h->host))
+    if (h->hosts == 1 && (h->host_goes_on || !host_is_right(h->host)))
         return &BAD_HOST;
     return h->name_has_space ? &BAD_NAME : NULL;
 }
@@ -343,7 +371,7 @@ enum http_parse http_request_parse(struct bytes input, size_t *scanned,
         *ret_refusal = TOO_LARGE;
         return input.size < HTTP_HEAD_MAX ? HTTP_NEEDS_MORE : HTTP_REFUSED;
     }
-    struct headers h;
+    struct headers h = {.hosts = 0};
     rest.size = r.head_size - (size_t)(rest.at - input.at);
     refusal = parse_headers(rest, &h) ? judge(&h, &r) : &MALFORMED;
     if (refusal) {

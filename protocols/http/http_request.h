@@ -6,8 +6,8 @@
  *             into the bytes it was parsed from.
  * Bounds      HTTP_HEAD_MAX bytes of head; a body is never kept, and one of more than HTTP_BODY_SKIP_MAX
  *             bytes, or of unknown length, ends the connection after the answer.
- * Differs     An error in a header line is told when the head is complete, not at that line. A target
- *             without slash other than "*" is refused except for CONNECT.
+ * Differs     An error in a header line is told when the head is complete, not at that line. The host of
+ *             an absolute target is not looked at.
  */
 #ifndef PROTOCOLS_HTTP_HTTP_REQUEST_H
 #define PROTOCOLS_HTTP_HTTP_REQUEST_H
@@ -19,7 +19,7 @@
 
 struct http_request {
     struct bytes method;
-    struct bytes path;  /* as sent, its percent signs checked; may be "*" or, for CONNECT, empty */
+    struct bytes path;  /* as sent, its percent signs checked; may be "*" or empty */
     struct bytes query; /* as sent, without the question mark */
     size_t head_size;   /* the bytes up to the body or the next request */
     uint64_t body_size; /* the bytes to skip after the head; they fit HTTP_BODY_SKIP_MAX */

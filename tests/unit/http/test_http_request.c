@@ -51,6 +51,10 @@ static void heads_are_taken_apart(void **state)
          "sort=foo#frag", 0, true, false},
         {BYTES("OPTIONS * HTTP/1.1\r\n" HOST), "OPTIONS", "*", "", 0, true, false},
         {BYTES("CONNECT foo:80 HTTP/1.1\r\n\r\n"), "CONNECT", "", "", 0, true, false},
+        {BYTES("GET foo:80?q HTTP/1.1\r\n" HOST), "GET", "", "q", 0, true, false},
+        {BYTES("GET a:/b HTTP/1.1\r\n" HOST), "GET", "/b", "", 0, true, false},
+        {BYTES("GET http://h HTTP/1.1\r\n" HOST), "GET", "", "", 0, true, false},
+        {BYTES("GET //h/b HTTP/1.1\r\n" HOST), "GET", "//h/b", "", 0, true, false},
         {BYTES("PRI * HTTP/2.0\r\n\r\n"), "PRI", "*", "", 0, true, false},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -79,6 +83,9 @@ static const struct {
     {BYTES(" / HTTP/1.1\r\n" HOST), BAD, NULL},
     {BYTES("GET / HTTP/1.x\r\n" HOST), BAD, NULL},
     {BYTES("GET varz HTTP/1.1\r\n" HOST), BAD, NULL},
+    {BYTES("GET 1a://h/ HTTP/1.1\r\n" HOST), BAD, NULL},
+    {BYTES("GET / HTTP/1.1\r\nContent-Length: 5\r\n 6\r\n" HOST), BAD, NULL},
+    {BYTES("GET / HTTP/1.1\r\nHost: x\r\n y\r\n\r\n"), BAD ": malformed Host header", NULL},
     {BYTES("GET ?x HTTP/1.1\r\n" HOST), BAD, NULL},
     {BYTES("GET /%zz HTTP/1.1\r\n" HOST), BAD, NULL},
     {BYTES("GET /%1 HTTP/1.1\r\n" HOST), BAD, NULL},
