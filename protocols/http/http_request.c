@@ -378,6 +378,7 @@ enum http_parse http_request_parse(struct bytes input, size_t *scanned,
         *ret_refusal = *refusal;
         return HTTP_REFUSED;
     }
+    CHECK(r.method.size > 0);
     settle(&h, &r);
     DCHECK(r.head_size <= HTTP_HEAD_MAX && r.body_size <= HTTP_BODY_SKIP_MAX);
     *ret_request = r;

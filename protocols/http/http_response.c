@@ -76,6 +76,7 @@ void http_response_write(struct output *o, const struct http_request *r,
 {
     bool sized = response->size != HTTP_SIZE_UNKNOWN;
     CHECK(sized || r->minor >= 1);
+    CHECK((response->content == HTTP_CONTENT_REDIRECT) == (response->location.size > 0));
     output_print(o, "HTTP/1.%d %d %s\r\n", r->minor > 0, response->status,
                  reason_of(response->status));
     write_own_headers(o, response);

@@ -34,6 +34,7 @@ static char *reserve(struct output *o, size_t more)
     }
     if (more > o->capacity - o->size) {
         size_t capacity = o->capacity ? o->capacity : CAPACITY_FIRST;
+        CHECK(o->size_max <= SIZE_MAX / 4);
         while (capacity - o->size < more)
             capacity *= 2;
         char *at = realloc(o->at, capacity);
@@ -51,6 +52,8 @@ void output_add(struct output *o, struct bytes b)
 {
     if (b.size == 0)
         return;
+    /* Growing would move bytes of its own from under it. */
+    DCHECK(!o->at || b.at < o->at || b.at >= o->at + o->capacity);
     char *at = reserve(o, b.size);
     if (!at)
         return;

@@ -9,6 +9,7 @@
 
 void connz_begin(struct json *j, const struct connz_page *page)
 {
+    DCHECK((int64_t)page->row_count <= page->total && (int64_t)page->row_count <= page->limit);
     CHECK(!page->no_account || page->row_count == 0);
     json_object_begin(j);
     json_put_string(j, "server_id", page->no_account ? (struct bytes){"", 0} : page->server_id);
@@ -82,6 +83,7 @@ static void write_tls(struct json *j, const struct conn_info_tls *tls)
 
 void connz_conn_begin(struct json *j, const struct conn_info *c, int64_t now_ns)
 {
+    CHECK(c->port >= 0 && c->port <= UINT16_MAX);
     DCHECK((c->stop_ns == 0) == (c->reason == CLOSED_STATE_OPEN));
     json_object_begin(j);
     json_put_uint(j, "cid", c->cid);

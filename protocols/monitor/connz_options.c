@@ -141,6 +141,7 @@ static int64_t key_value(enum connz_sort sort, const struct conn_info *c, int64_
 
 struct connz_key connz_key_of(enum connz_sort sort, const struct conn_info *c, int64_t now_ns)
 {
+    DCHECK(c->pending_bytes >= 0 && c->rtt_ns >= 0 && c->last_ns >= c->start_ns);
     return (struct connz_key){.value = key_value(sort, c, now_ns), .cid = c->cid};
 }
 

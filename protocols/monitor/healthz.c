@@ -69,6 +69,7 @@ static const char *type_text(enum healthz_error_type type)
 void healthz_write(struct json *j, const struct healthz_options *o,
                    const struct healthz_verdict *verdict)
 {
+    DCHECK((verdict->code == 200) == (verdict->error == NULL));
     json_object_begin(j);
     if (!o->details) {
         json_put_string(j, "status", bytes_of(verdict->status));

@@ -68,6 +68,7 @@ struct bytes monitor_args_text(struct monitor_args *args, const char *name)
     char *at = args->texts + args->used;
     struct bytes text = {at, http_query_decode(raw, at)};
     args->used += text.size;
+    CHECK(args->used <= args->query.size);
     return text;
 }
 

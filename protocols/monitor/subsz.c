@@ -2,6 +2,8 @@
 /* subsz.c -- the /subsz page; see subsz.h. */
 #include "protocols/monitor/subsz.h"
 
+#include "runtime/base/check.h"
+
 int subsz_options_parse(struct monitor_args *args, struct subsz_options *ret_options,
                         struct monitor_refusal *refusal)
 {
@@ -69,6 +71,8 @@ static double ratio(uint64_t a, uint64_t b)
 void subsz_begin(struct json *j, const struct subsz_page *page)
 {
     const struct subsz_stats *s = &page->stats;
+    DCHECK(s->cache_hits <= s->matches);
+    DCHECK((int64_t)page->row_count <= page->total && (int64_t)page->row_count <= page->limit);
     json_object_begin(j);
     json_put_string(j, "server_id", page->server_id);
     json_put_time(j, "now", page->now_ns);

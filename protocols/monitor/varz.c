@@ -194,6 +194,8 @@ static void write_disk_waits(struct json *j)
 
 void varz_write(struct json *j, const struct varz *v)
 {
+    CHECK(v->identity.server_id.size > 0);
+    DCHECK(v->process.now_ns >= v->process.start_ns);
     json_object_begin(j);
     write_identity(j, &v->identity);
     write_limits(j, &v->limits);

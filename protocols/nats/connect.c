@@ -207,6 +207,7 @@ static int take_tree(struct connect_options *o, json_t *tree, const char **ret_w
     *ret_what = "not a JSON object";
     if (!json_is_object(tree))
         return -EINVAL;
+    DCHECK((o->texts == NULL) == (o->texts_size == 0));
     struct connect_options next = *o;
     const char *wrong = take_object(&next, tree);
     if (wrong) {

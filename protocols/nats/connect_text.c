@@ -3,8 +3,8 @@
  *
  * Go's decoder puts U+FFFD for bytes that are no UTF-8 and for half a surrogate pair, where jansson
  * refuses the text; and it minds the size of a number only where the number goes somewhere, where
- * jansson minds it everywhere. So those runes are replaced, and a number that is not a plain integer
- * of at most 18 digits becomes 0.5: where it matters such a number is of the wrong type anyway.
+ * jansson minds it everywhere. So those runes are replaced, and a number that is no integer of 64 bits
+ * becomes 0.5: where it matters such a number is of the wrong type anyway.
  */
 #include "protocols/nats/connect_text.h"
 
@@ -12,8 +12,7 @@
 
 #include "protocols/json/go_text.h"
 #include "protocols/json/output.h"
-
-enum { INTEGER_DIGITS_MAX = 18 };
+#include "runtime/base/check.h"
 
 #define REPLACEMENT BYTES("\xef\xbf\xbd")
 
@@ -76,6 +75,7 @@ static size_t copy_escape(struct output *o, struct bytes b)
 /* Copies the string at the start of b, as far as there is one; returns its size. */
 static size_t copy_string(struct output *o, struct bytes b)
 {
+    DCHECK(b.size > 0 && b.at[0] == '"');
     output_byte(o, '"');
     size_t at = 1;
     while (at < b.size && b.at[at] != '"') {
@@ -106,6 +106,13 @@ static size_t digits_at(struct bytes b, size_t at)
     return end - at;
 }
 
+static bool fits_64_bits(struct bytes digits, bool minus)
+{
+    const char *largest = minus ? "9223372036854775808" : "9223372036854775807";
+    size_t size = strlen(largest);
+    return digits.size < size || (digits.size == size && memcmp(digits.at, largest, size) <= 0);
+}
+
 /* The size of the number at the start of b by JSON's grammar, 0 when it is none; whether it is an
  * integer that jansson can hold. */
 static size_t number_size(struct bytes b, bool *ret_plain)
@@ -115,7 +122,7 @@ static size_t number_size(struct bytes b, bool *ret_plain)
     if (digits == 0 || (digits > 1 && b.at[at] == '0'))
         return 0;
     at += digits;
-    *ret_plain = digits <= INTEGER_DIGITS_MAX;
+    *ret_plain = fits_64_bits((struct bytes){b.at + at - digits, digits}, b.at[0] == '-');
     if (at < b.size && b.at[at] == '.') {
         digits = digits_at(b, at + 1);
         *ret_plain = false;
@@ -154,6 +161,7 @@ int connect_text_prepare(struct output *o, struct bytes text, int depth_max)
                 return -E2BIG;
             output_byte(o, c);
         }
+        CHECK(size > 0 && size <= text.size);
         text = after(text, size);
     }
     return output_error(o);

@@ -55,6 +55,7 @@ static void write_cluster(struct json *j, const struct info_server *s, const str
 void info_write(struct output *o, const struct info_server *server,
                 const struct info_client *client)
 {
+    CHECK(server->server_id.size > 0 && server->version.size > 0);
     DCHECK(client->connect_info || client->remote_account.size == 0);
     struct json j;
     json_init(&j, JSON_COMPACT, INFO_SIZE_MAX);

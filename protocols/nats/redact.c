@@ -83,6 +83,7 @@ static size_t value_of_word(struct bytes b, size_t at, size_t *barren)
 
 static size_t value_end(struct bytes b, size_t at)
 {
+    DCHECK(at <= b.size);
     while (at < b.size && !memchr("\",\r\n}", b.at[at], 5))
         at++;
     return at;

@@ -19,55 +19,53 @@ static enum http_parse parse(struct bytes input, struct http_request *r, struct 
     return http_request_parse(input, &scanned, r, no);
 }
 
+static const struct {
+    struct bytes input;
+    const char *method;
+    const char *path;
+    const char *query;
+    uint64_t body_size;
+    bool keep_alive;
+    bool persist_named;
+} TAKEN[] = {
+    {BYTES("GET /varz HTTP/1.1\r\n" HOST), "GET", "/varz", "", 0, true, false},
+    {BYTES("GET /varz?a=b&c HTTP/1.1\n" HOST), "GET", "/varz", "a=b&c", 0, true, false},
+    {BYTES("HEAD / HTTP/1.1\r\nConnection: a, Close\r\n" HOST), "HEAD", "/", "", 0, false, false},
+    {BYTES("GET / HTTP/1.0\r\n\r\n"), "GET", "/", "", 0, false, false},
+    {BYTES("GET / HTTP/1.0\r\nconnection:keep-alive\r\n\r\n"), "GET", "/", "", 0, true, true},
+    {BYTES("POST /x HTTP/1.1\r\nContent-Length: 12\r\n" HOST), "POST", "/x", "", 12, true, false},
+    {BYTES("POST / HTTP/1.1\r\nContent-Length: 262145\r\n" HOST), "POST", "/", "", 0, false, false},
+    {BYTES("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n" HOST), "POST", "/",
+     "", 0, false, false},
+    {BYTES("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" HOST), "GET", "/", "", 0, false,
+     false},
+    {BYTES("GET http://h/varz?q HTTP/1.1\r\n" HOST), "GET", "/varz", "q", 0, true, false},
+    {BYTES("GET /heal%74hz HTTP/1.2\r\n" HOST), "GET", "/heal%74hz", "", 0, true, false},
+    {BYTES("GET /a HTTP/1.1\r\nA: b\r\n cont\r\n" HOST), "GET", "/a", "", 0, true, false},
+    {BYTES("GET /connz?sort=foo#frag HTTP/1.1\r\nHost:\r\n\r\n"), "GET", "/connz", "sort=foo#frag",
+     0, true, false},
+    {BYTES("OPTIONS * HTTP/1.1\r\n" HOST), "OPTIONS", "*", "", 0, true, false},
+    {BYTES("CONNECT foo:80 HTTP/1.1\r\n\r\n"), "CONNECT", "", "", 0, true, false},
+    {BYTES("GET foo:80?q HTTP/1.1\r\n" HOST), "GET", "", "q", 0, true, false},
+    {BYTES("GET a:/b HTTP/1.1\r\n" HOST), "GET", "/b", "", 0, true, false},
+    {BYTES("GET http://h HTTP/1.1\r\n" HOST), "GET", "", "", 0, true, false},
+    {BYTES("GET //h/b HTTP/1.1\r\n" HOST), "GET", "//h/b", "", 0, true, false},
+    {BYTES("PRI * HTTP/2.0\r\n\r\n"), "PRI", "*", "", 0, true, false},
+};
+
 static void heads_are_taken_apart(void **state)
 {
-    static const struct {
-        struct bytes input;
-        const char *method;
-        const char *path;
-        const char *query;
-        uint64_t body_size;
-        bool keep_alive;
-        bool persist_named;
-    } rows[] = {
-        {BYTES("GET /varz HTTP/1.1\r\n" HOST), "GET", "/varz", "", 0, true, false},
-        {BYTES("GET /varz?a=b&c HTTP/1.1\n" HOST), "GET", "/varz", "a=b&c", 0, true, false},
-        {BYTES("HEAD / HTTP/1.1\r\nConnection: a, Close\r\n" HOST), "HEAD", "/", "", 0, false,
-         false},
-        {BYTES("GET / HTTP/1.0\r\n\r\n"), "GET", "/", "", 0, false, false},
-        {BYTES("GET / HTTP/1.0\r\nconnection:keep-alive\r\n\r\n"), "GET", "/", "", 0, true, true},
-        {BYTES("POST /x HTTP/1.1\r\nContent-Length: 12\r\n" HOST), "POST", "/x", "", 12, true,
-         false},
-        {BYTES("POST / HTTP/1.1\r\nContent-Length: 262145\r\n" HOST), "POST", "/", "", 0, false,
-         false},
-        {BYTES("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n" HOST), "POST",
-         "/", "", 0, false, false},
-        {BYTES("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" HOST), "GET", "/", "", 0, false,
-         false},
-        {BYTES("GET http://h/varz?q HTTP/1.1\r\n" HOST), "GET", "/varz", "q", 0, true, false},
-        {BYTES("GET /heal%74hz HTTP/1.2\r\n" HOST), "GET", "/heal%74hz", "", 0, true, false},
-        {BYTES("GET /a HTTP/1.1\r\nA: b\r\n cont\r\n" HOST), "GET", "/a", "", 0, true, false},
-        {BYTES("GET /connz?sort=foo#frag HTTP/1.1\r\nHost:\r\n\r\n"), "GET", "/connz",
-         "sort=foo#frag", 0, true, false},
-        {BYTES("OPTIONS * HTTP/1.1\r\n" HOST), "OPTIONS", "*", "", 0, true, false},
-        {BYTES("CONNECT foo:80 HTTP/1.1\r\n\r\n"), "CONNECT", "", "", 0, true, false},
-        {BYTES("GET foo:80?q HTTP/1.1\r\n" HOST), "GET", "", "q", 0, true, false},
-        {BYTES("GET a:/b HTTP/1.1\r\n" HOST), "GET", "/b", "", 0, true, false},
-        {BYTES("GET http://h HTTP/1.1\r\n" HOST), "GET", "", "", 0, true, false},
-        {BYTES("GET //h/b HTTP/1.1\r\n" HOST), "GET", "//h/b", "", 0, true, false},
-        {BYTES("PRI * HTTP/2.0\r\n\r\n"), "PRI", "*", "", 0, true, false},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof(TAKEN) / sizeof(TAKEN[0]); i++) {
         struct http_request r;
         struct http_refusal refusal;
-        assert_int_equal(parse(rows[i].input, &r, &refusal), HTTP_REQUEST);
-        assert_true(bytes_are(r.method, rows[i].method));
-        assert_true(bytes_are(r.path, rows[i].path));
-        assert_true(bytes_are(r.query, rows[i].query));
-        assert_int_equal(r.body_size, rows[i].body_size);
-        assert_int_equal(r.keep_alive, rows[i].keep_alive);
-        assert_int_equal(r.persist_named, rows[i].persist_named);
-        assert_int_equal(r.head_size, rows[i].input.size);
+        assert_int_equal(parse(TAKEN[i].input, &r, &refusal), HTTP_REQUEST);
+        assert_true(bytes_are(r.method, TAKEN[i].method));
+        assert_true(bytes_are(r.path, TAKEN[i].path));
+        assert_true(bytes_are(r.query, TAKEN[i].query));
+        assert_int_equal(r.body_size, TAKEN[i].body_size);
+        assert_int_equal(r.keep_alive, TAKEN[i].keep_alive);
+        assert_int_equal(r.persist_named, TAKEN[i].persist_named);
+        assert_int_equal(r.head_size, TAKEN[i].input.size);
     }
 }
 
@@ -125,37 +123,36 @@ static void wrong_heads_are_refused_as_net_http_refuses_them(void **state)
 }
 
 /* Byte by byte with one scan position: the verdict comes once, and is that of the whole. */
+static void feed_bytewise(struct bytes input)
+{
+    struct http_request r;
+    struct http_refusal refusal = {.status = ""};
+    struct http_refusal at_once = {.status = ""};
+    enum http_parse whole = parse(input, &r, &at_once);
+    assert_int_not_equal(whole, HTTP_NEEDS_MORE);
+    enum http_parse verdict = HTTP_NEEDS_MORE;
+    size_t scanned = 0;
+    for (size_t size = 0; verdict == HTTP_NEEDS_MORE; size++) {
+        assert_true(size <= input.size);
+        /* A copy of its own, so that a read past its end is seen. */
+        char *copy = malloc(size ? size : 1);
+        memcpy(copy, input.at, size);
+        verdict = http_request_parse((struct bytes){copy, size}, &scanned, &r, &refusal);
+        free(copy);
+    }
+    assert_int_equal(verdict, whole);
+    if (whole == HTTP_REFUSED)
+        assert_string_equal(refusal.status, at_once.status);
+    else
+        assert_int_equal(r.head_size, input.size);
+}
+
 static void a_split_changes_nothing(void **state)
 {
-    static const struct bytes wholes[] = {
-        BYTES("GET /varz?a=b HTTP/1.1\r\nA: b\r\n c\r\n" HOST),
-        BYTES("GET / HTTP/1.0\n\n"),
-        BYTES("GET / HTTP/1.1\r\nBad : b\r\n" HOST),
-        BYTES("GET  / HTTP/1.1\r\n" HOST),
-        BYTES("GET / HTTP/3.0\r\n" HOST),
-    };
-    for (size_t i = 0; i < sizeof(wholes) / sizeof(wholes[0]); i++) {
-        struct http_request r;
-        struct http_refusal refusal = {.status = ""};
-        struct http_refusal at_once = {.status = ""};
-        enum http_parse whole = parse(wholes[i], &r, &at_once);
-        assert_int_not_equal(whole, HTTP_NEEDS_MORE);
-        enum http_parse verdict = HTTP_NEEDS_MORE;
-        size_t scanned = 0;
-        for (size_t size = 0; verdict == HTTP_NEEDS_MORE; size++) {
-            assert_true(size <= wholes[i].size);
-            /* A copy of its own, so that a read past its end is seen. */
-            char *copy = malloc(size ? size : 1);
-            memcpy(copy, wholes[i].at, size);
-            verdict = http_request_parse((struct bytes){copy, size}, &scanned, &r, &refusal);
-            free(copy);
-        }
-        assert_int_equal(verdict, whole);
-        if (whole == HTTP_REFUSED)
-            assert_string_equal(refusal.status, at_once.status);
-        else
-            assert_int_equal(r.head_size, wholes[i].size);
-    }
+    for (size_t i = 0; i < sizeof(TAKEN) / sizeof(TAKEN[0]); i++)
+        feed_bytewise(TAKEN[i].input);
+    for (size_t i = 0; i < sizeof(REFUSED) / sizeof(REFUSED[0]); i++)
+        feed_bytewise(REFUSED[i].input);
 }
 
 static void nothing_needs_more(void **state)
