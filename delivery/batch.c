@@ -99,7 +99,8 @@ void batch_account(struct batch *batch, uint32_t slot, uint32_t group, uint32_t 
                    uint32_t bytes, uint32_t payload)
 {
     struct part *last = batch->part_count == 0 ? NULL : &batch->parts[batch->part_count - 1];
-    if (last != NULL && last->slot == slot && last->group == group && last->bytes + bytes >= bytes) {
+    if (last != NULL && last->slot == slot && last->group == group &&
+        last->bytes + bytes >= bytes) {
         last->frames += frames;
         last->bytes += bytes;
         last->payload += payload;

@@ -20,7 +20,7 @@
 #include "runtime/msg.h"
 
 struct part {
-    uint32_t slot;    /* the subscription, as its connection numbers them */
+    uint32_t slot; /* the subscription, as its connection numbers them */
     uint32_t frames;
     uint32_t bytes;   /* of the frames */
     uint32_t payload; /* of these, headers and payloads: what statistics count */

@@ -13,14 +13,14 @@
 #include "runtime/base/prng.h"
 #include "runtime/system.h"
 
-#define REFERENCE_MIN 4096u     /* payloads from here go by reference */
-#define RUN_TARGETS_MIN 4u      /* fewer get their frames directly */
-#define RUN_COPY_MAX 2048u      /* a shorter run is copied to each target */
+#define REFERENCE_MIN 4096u /* payloads from here go by reference */
+#define RUN_TARGETS_MIN 4u  /* fewer get their frames directly */
+#define RUN_COPY_MAX 2048u  /* a shorter run is copied to each target */
 #define RUN_BYTES_MAX ((uint32_t)60 << 10)
-#define RUNS_MAX 4u             /* sid texts of a streak; with more, frames go directly */
-#define HEAD_MAX 64u            /* of a control line: verb, blanks, numbers */
+#define RUNS_MAX 4u  /* sid texts of a streak; with more, frames go directly */
+#define HEAD_MAX 64u /* of a control line: verb, blanks, numbers */
 #define HOPS_MAX 8u
-#define HOLD_MS 2u              /* the reference's stallClientMinDuration and Max */
+#define HOLD_MS 2u /* the reference's stallClientMinDuration and Max */
 #define HOLD_FULL_MS 5u
 #define CACHE_BYTES ((size_t)16 << 20)
 
@@ -39,8 +39,8 @@ struct press {
     const struct match *match; /* of the open streak; NULL: none */
     struct actor_ref self;     /* its publisher, who is left out when it wants no echo */
     bool echo;
-    uint32_t run_count;        /* 0: frames go directly */
-    uint32_t run_targets;      /* who get the runs */
+    uint32_t run_count;   /* 0: frames go directly */
+    uint32_t run_targets; /* who get the runs */
     struct run runs[RUNS_MAX];
     struct outbox *outbox;
 };
@@ -136,7 +136,8 @@ static void put_frame(struct press *press, struct batch *batch, const struct pub
     press->outbox->bytes += (uint32_t)(end - at);
     if (reference)
         batch_append(batch, m->payload_buf, (uint32_t)(m->payload - m->payload_buf->at), body);
-    batch_account(batch, target->slot, group, 1, (uint32_t)(batch->bytes - before), m->payload_size);
+    batch_account(batch, target->slot, group, 1, (uint32_t)(batch->bytes - before),
+                  m->payload_size);
 }
 
 /* --- targets ------------------------------------------------------------------------------------ */
@@ -337,7 +338,8 @@ uint32_t publish_message(const struct publisher *publisher, const struct publica
 {
     struct press *press = press_here();
     streak_end(press);
-    press->match = match_find(press->cache, publisher->interest, publisher->interest_id, m->subject);
+    press->match =
+        match_find(press->cache, publisher->interest, publisher->interest_id, m->subject);
     press->self = publisher->self;
     press->echo = publisher->echo;
     plan_runs(press);
@@ -370,7 +372,8 @@ struct bytes publish_sid_of(const struct publisher *publisher, struct bytes subj
     const struct match *match =
         match_find(press->cache, publisher->interest, publisher->interest_id, subject);
     for (uint32_t i = 0; i < match->plain_count + match->member_count; i++)
-        if (match_plain(match)[i].conn == publisher->self.id) /* the members lie behind the plain ones */
+        if (match_plain(match)[i].conn ==
+            publisher->self.id) /* the members lie behind the plain ones */
             return match_sid(match, &match_plain(match)[i]);
     return (struct bytes){NULL, 0};
 }

@@ -34,9 +34,9 @@ struct publisher {
 struct publication {
     struct bytes subject;
     struct bytes reply;
-    int32_t header_size;    /* -1: none */
-    uint32_t payload_size;  /* header and payload */
-    const char *payload;    /* followed by CR LF */
+    int32_t header_size;     /* -1: none */
+    uint32_t payload_size;   /* header and payload */
+    const char *payload;     /* followed by CR LF */
     struct buf *payload_buf; /* borrowed: where payload lies; NULL: nowhere that can be shared */
 };
 
@@ -57,6 +57,7 @@ struct bytes publish_sid_of(const struct publisher *publisher, struct bytes subj
 
 /* Gives frames of a queue group that `refused` could not take to another member. The frame is whole:
  * control line, payload, end. False: nobody takes it. */
-bool publish_hand_on(const struct publisher *refused, uint32_t group, uint32_t hops, struct bytes frame);
+bool publish_hand_on(const struct publisher *refused, uint32_t group, uint32_t hops,
+                     struct bytes frame);
 
 #endif

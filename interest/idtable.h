@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idtable.h -- a hash table of arena numbers, changed in place by one writer under its readers.
+/* idtable.h -- a hash table of pool numbers, changed in place by one writer under its readers.
  *
  * Open addressing, linear probing, four bytes a slot. The key lives in the object: a probe yields
  * candidates, the caller compares. Growth (and shrinking) moves a few slots with every operation:

@@ -18,9 +18,9 @@ static void on_release(void *context, struct retire_item item)
 {
     struct interest *in = context;
     if (item.what >= RETIRED_BLOCK)
-        retire_released(&in->retire, arena_size(&in->arena, item.id));
+        retire_released(&in->retire, pool_size(&in->pool, item.id));
     if (item.what == RETIRED_OBJECT) {
-        arena_free(&in->arena, item.id);
+        pool_free(&in->pool, item.id);
     } else {
         subscribers_release(in, item.id, item.what);
     }
@@ -29,7 +29,7 @@ static void on_release(void *context, struct retire_item item)
 static void on_closed(void *context)
 {
     struct interest *in = context;
-    arena_done(&in->arena);
+    pool_done(&in->pool);
     idtable_done(&in->literals);
     idtable_done(&in->edges);
     idtable_done(&in->names);
@@ -45,7 +45,7 @@ struct interest *interest_new(uint64_t seed, const struct reclaimer *reclaimer)
     CHECK(in != NULL);
     in->seed = seed;
     retire_init(&in->retire, reclaimer, on_release, on_closed, in);
-    arena_init(&in->arena, &in->retire);
+    pool_init(&in->pool, &in->retire);
     atomic_store_explicit(&in->stamps, stamps_new(1, STAMPS_MIN), memory_order_release);
     return in;
 }
@@ -196,7 +196,7 @@ void interest_stats(const struct interest *in, struct interest_stats *ret_stats)
         .subscriptions = in->subscriptions,
         .inserts = in->inserts,
         .removes = in->removes,
-        .bytes = sizeof(*in) + sizeof(*s) + s->count * sizeof(uint32_t) + in->arena.bytes +
+        .bytes = sizeof(*in) + sizeof(*s) + s->count * sizeof(uint32_t) + in->pool.bytes +
                  idtable_bytes(&in->literals) + idtable_bytes(&in->edges) +
                  idtable_bytes(&in->names) + idtable_bytes(&in->groups) +
                  idtable_bytes(&in->places),
@@ -220,6 +220,6 @@ size_t interest_subject(const struct interest *in, uint32_t entry, char *to, siz
 
 struct bytes interest_queue(const struct interest *in, uint32_t queue)
 {
-    const struct name *name = arena_at(&in->arena, queue);
+    const struct name *name = pool_at(&in->pool, queue);
     return (struct bytes){name->at, name->size};
 }

@@ -5,7 +5,7 @@
  * a read section of the reclaimer's. No lock, no copy: every change is a few atomic stores, then one
  * addition to a stamp (stamps.h) that tells match caches (match.h) which remembered results it
  * concerns. Literal subjects are found in a hash table, patterns by walking a trie whose edges live
- * in another. Both name their objects by number (arena.h); what is taken out is written again after
+ * in another. Both name their objects by number (pool.h); what is taken out is written again after
  * a grace period (retire.h).
  *
  * What a subscription is: (connection, slot) on a subject, maybe with a queue name. The connection is

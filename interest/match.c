@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* match.c -- the cache of matches.
  *
- * Idea        Sets of four, one processor cache line each: four pointers to lines, four tags, and a bit
+ * Idea        Sets of five, one processor cache line each: five pointers to lines, five tags, and a bit
  *             a line that says it was asked for since the hand last passed. The place of a set comes
  *             from the low bits of the tag, so that doubling the sets looks at no line.
  * Invariants  1  bytes is the memory of sets, lines and the large result. 2  A line's tag is the hash of
@@ -16,20 +16,20 @@
 #include "interest/match_build.h"
 
 enum {
-    WAYS = 4,
+    WAYS = 5,
     SETS_MIN = 16,
     UNIT = 16,
-    LINES_PER_SET = 2, /* on average; more, and the sets double */
+    LINES_PER_SET = 1, /* on average: with more, sets double rather than evict */
     SETS_SHARE = 4,    /* sets take at most this part of bytes_max, */
     LINE_SHARE = 16,   /* and a line this one */
-    MALLOC_OVERHEAD = 16,
+    MALLOC_HEAD = 8,   /* before each block; blocks with it are multiples of UNIT */
 };
 
 struct set {
     struct match *line[WAYS];
     uint32_t tag[WAYS];
     uint8_t recent; /* bit a way */
-    uint8_t pad[15];
+    uint8_t pad[3];
 };
 
 static_assert(sizeof(struct set) == 64, "a set is one processor cache line");
@@ -79,14 +79,20 @@ struct match_cache *match_cache_new(size_t bytes_max, uint64_t seed)
 
 static size_t match_bytes(const struct match *m)
 {
-    return (size_t)m->units * UNIT + MALLOC_OVERHEAD;
+    return (size_t)m->units * UNIT;
+}
+
+/* Bytes that fit in the memory of a match. */
+static size_t match_room(const struct match *m)
+{
+    return (size_t)m->units * UNIT - MALLOC_HEAD;
 }
 
 static struct match *match_new(struct match_cache *c, size_t bytes)
 {
-    size_t units = (bytes + UNIT - 1) / UNIT;
+    size_t units = (bytes + MALLOC_HEAD + UNIT - 1) / UNIT;
     CHECK(units <= UINT32_MAX);
-    struct match *m = malloc(units * UNIT);
+    struct match *m = malloc(units * UNIT - MALLOC_HEAD);
     CHECK(m != NULL);
     m->units = (uint32_t)units;
     c->bytes += match_bytes(m);
@@ -194,9 +200,18 @@ static void double_sets(struct match_cache *c)
     free(old);
 }
 
+static bool is_full(const struct set *set)
+{
+    for (int way = 0; way < WAYS; way++) {
+        if (set->line[way] == NULL)
+            return false;
+    }
+    return true;
+}
+
 static bool may_double(const struct match_cache *c)
 {
-    return c->lines > (size_t)LINES_PER_SET * (c->set_mask + 1) &&
+    return c->lines >= (size_t)LINES_PER_SET * (c->set_mask + 1) &&
            sets_bytes(c) * 2 <= c->bytes_max / SETS_SHARE;
 }
 
@@ -204,7 +219,8 @@ static bool may_double(const struct match_cache *c)
 
 static bool is_for(const struct match *m, uint64_t interest_id, struct bytes subject)
 {
-    return m->interest_id == interest_id && bytes_equal(match_subject(m), subject);
+    return m->interest_id == interest_id && m->subject_size == subject.size &&
+           memcmp(m->subject, subject.at, subject.size) == 0;
 }
 
 bool match_current(const struct match *match, const struct interest *in)
@@ -233,9 +249,9 @@ static const struct match *write_large(struct match_cache *c, const struct inter
                                        uint64_t interest_id, struct bytes subject)
 {
     size_t bytes = c->build.bytes;
-    if (c->large != NULL && (size_t)c->large->units * UNIT < bytes)
+    if (c->large != NULL && match_room(c->large) < bytes)
         match_free(c, &c->large);
-    make_room(c, c->large == NULL ? bytes : 0);
+    make_room(c, c->large == NULL ? bytes + MALLOC_HEAD + UNIT : 0);
     if (c->large == NULL)
         c->large = match_new(c, bytes);
     c->large->interest_id = interest_id;
@@ -268,13 +284,13 @@ static const struct match *find_anew(struct match_cache *c, const struct interes
     }
     size_t bytes = c->build.bytes;
     struct match *m = set == NULL ? NULL : set->line[way];
-    if (m != NULL && ((size_t)m->units * UNIT < bytes || m->units > bytes / UNIT * 2 + UNIT)) {
+    if (m != NULL && (match_room(m) < bytes || m->units > bytes / UNIT * 2 + UNIT)) {
         evict(c, set, way);
         m = NULL;
     }
     if (m == NULL) {
-        make_room(c, bytes + MALLOC_OVERHEAD);
-        if (may_double(c))
+        make_room(c, bytes + MALLOC_HEAD + UNIT);
+        if (is_full(&c->sets[tag & c->set_mask]) && may_double(c))
             double_sets(c);
         m = match_new(c, bytes);
         m->interest_id = interest_id;
@@ -288,6 +304,8 @@ const struct match *match_find(struct match_cache *c, const struct interest *in,
                                uint64_t interest_id, struct bytes subject)
 {
     CHECK(interest_id != 0);
+    if (subject.size == 0)
+        subject = BYTES("");
     uint32_t tag = tag_of(c, interest_id, subject);
     struct set *set = &c->sets[tag & c->set_mask];
     c->finds++;

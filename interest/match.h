@@ -13,7 +13,7 @@
  * the others by text; connection, then slot inside. Groups by name; members by connection, then slot.
  *
  * A cache belongs to one thread and serves any number of indexes. All look-ups happen inside a read
- * section of the index. Memory: sets of four lines, grown with use up to a quarter of bytes_max; lines are
+ * section of the index. Memory: sets of five lines, grown with use up to a quarter of bytes_max; lines are
  * mallocs; over bytes_max the lines not asked for recently go. Results of more than 4,096
  * subscribers are no lines: the last one is kept apart, in memory used again.
  */
@@ -65,9 +65,10 @@ struct match {
     uint32_t group_count;
     uint32_t member_count; /* of all groups together */
     uint32_t units;        /* of 16 bytes: memory of this match */
+    char subject[];        /* then, aligned to 8, what the functions below give */
 };
 
-static_assert(sizeof(struct match) == 64, "targets are aligned behind it");
+static_assert(offsetof(struct match, subject) == 60, "with a short subject 72 bytes in all");
 
 /* bytes_max: memory for all lines, sets and scratch results (at least MATCH_CACHE_BYTES_MIN). */
 struct match_cache *match_cache_new(size_t bytes_max, uint64_t seed);
@@ -104,7 +105,8 @@ void match_cache_stats(const struct match_cache *cache, uint64_t interest_id,
 /* Plain targets, sorted: plain_count of them. */
 static inline const struct match_target *match_plain(const struct match *m)
 {
-    return (const struct match_target *)(m + 1);
+    size_t offset = (offsetof(struct match, subject) + m->subject_size + 7) & ~(size_t)7;
+    return (const struct match_target *)((const char *)m + offset);
 }
 
 static inline const struct match_target *match_members(const struct match *m)
@@ -131,7 +133,7 @@ static inline const uint32_t *match_class_ends(const struct match *m)
     return (const uint32_t *)(match_groups(m) + m->group_count);
 }
 
-/* The subject, then queue names and long sids. */
+/* Queue names and long sids. */
 static inline const char *match_text(const struct match *m)
 {
     return (const char *)(match_class_ends(m) + m->class_count);
@@ -139,7 +141,7 @@ static inline const char *match_text(const struct match *m)
 
 static inline struct bytes match_subject(const struct match *m)
 {
-    return (struct bytes){match_text(m), m->subject_size};
+    return (struct bytes){m->subject, m->subject_size};
 }
 
 static inline struct bytes match_queue(const struct match *m, const struct match_group *group)

@@ -100,7 +100,7 @@ static void count(struct match_build *b, const struct interest *in, struct bytes
     const struct found_list *queued = &b->walk.queued;
     b->class_count = 0;
     b->group_count = 0;
-    b->text_size = subject.size;
+    b->text_size = 0;
     for (size_t i = 0; i < plain->count; i++) {
         if (begins_class(plain, i, in)) {
             b->class_count++;
@@ -116,7 +116,8 @@ static void count(struct match_build *b, const struct interest *in, struct bytes
     }
     CHECK(plain->count <= UINT32_MAX && queued->count <= UINT32_MAX);
     CHECK(b->text_size <= UINT32_MAX);
-    b->bytes = sizeof(struct match) + (plain->count + queued->count) * sizeof(struct match_target) +
+    size_t head = (offsetof(struct match, subject) + subject.size + 7) & ~(size_t)7;
+    b->bytes = head + (plain->count + queued->count) * sizeof(struct match_target) +
                b->group_count * sizeof(struct match_group) + b->class_count * sizeof(uint32_t) +
                b->text_size;
 }
@@ -217,12 +218,12 @@ void match_write(const struct match_build *b, const struct interest *in, struct 
     to->member_count = (uint32_t)b->walk.queued.count;
     to->class_count = b->class_count;
     to->group_count = b->group_count;
-    struct match_target *plain = (struct match_target *)(to + 1);
+    memcpy(to->subject, subject.at, subject.size);
+    struct match_target *plain = (struct match_target *)(uintptr_t)match_plain(to);
     struct match_target *members = plain + to->plain_count;
     struct match_group *groups = (struct match_group *)(members + to->member_count);
     uint32_t *ends = (uint32_t *)(groups + to->group_count);
     struct text_end text = {(char *)(ends + to->class_count), 0};
-    (void)text_put(&text, subject);
     write_plain(b, in, plain, ends, &text);
     write_groups(b, in, members, groups, &text);
     CHECK(text.size == b->text_size);

@@ -2,7 +2,7 @@
 /* retire.h -- how the subject index gives memory back while readers may still look at it.
  *
  * Two things are retired. Whole mallocs (tables, directories) carry a struct retired_block and are
- * freed once no reader is left. Objects of the arena, and positions in lists of subscribers, are
+ * freed once no reader is left. Objects of the pool, and positions in lists of subscribers, are
  * eight-byte items gathered into batches, so that one grace period pays for up to 512 of them.
  *
  * Items of an operation are only appended; a full batch goes to the reclaimer in retire_flush_full,
@@ -35,7 +35,7 @@ struct retired_block {
 };
 
 struct retire_item {
-    uint32_t id;   /* of an object in the arena */
+    uint32_t id;   /* of an object in the pool */
     uint32_t what; /* the index's: the object itself, or a position in it */
 };
 

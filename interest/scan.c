@@ -40,7 +40,7 @@ static bool scan_ref(struct scan *s, const struct ref *ref)
 static bool scan_list(struct scan *s, const struct list *list)
 {
     for (uint32_t id = own(&list->head); id != 0;) {
-        const struct block *b = arena_at(&s->in->arena, id);
+        const struct block *b = pool_at(&s->in->pool, id);
         uint64_t live = atomic_load_explicit(&b->live, memory_order_relaxed);
         for (; live != 0; live &= live - 1) {
             if (!scan_ref(s, &b->refs[__builtin_ctzll(live)]))
@@ -60,11 +60,11 @@ static bool scan_entry(struct scan *s, const struct entry *e)
     uint32_t more_id = own(&e->more);
     if (more_id == 0)
         return true;
-    const struct more *more = arena_at(&s->in->arena, more_id);
+    const struct more *more = pool_at(&s->in->pool, more_id);
     if (!scan_list(s, &more->plain))
         return false;
     for (uint32_t id = own(&more->groups); id != 0;) {
-        const struct group *g = arena_at(&s->in->arena, id);
+        const struct group *g = pool_at(&s->in->pool, id);
         s->item.queue = interest_queue(s->in, g->name);
         if (!scan_list(s, &g->members))
             return false;
@@ -96,7 +96,7 @@ bool interest_scan(const struct interest *in, struct interest_cursor *cursor, ui
     char *buffer = NULL;
     size_t capacity = 0;
     bool whole = true;
-    uint32_t id = arena_next_entry(&in->arena, cursor->entry);
+    uint32_t id = pool_next_entry(&in->pool, cursor->entry);
     if (id != cursor->entry)
         cursor->skip = 0;
     while (id != 0 && whole) {
@@ -113,7 +113,7 @@ bool interest_scan(const struct interest *in, struct interest_cursor *cursor, ui
         if (whole) {
             cursor->entry = id + 1;
             cursor->skip = 0;
-            id = arena_next_entry(&in->arena, id + 1);
+            id = pool_next_entry(&in->pool, id + 1);
         }
     }
     free(buffer);
@@ -127,7 +127,7 @@ static uint32_t check_list(const struct interest *in, uint32_t owner, const stru
     uint32_t count = 0;
     uint32_t prev = 0;
     for (uint32_t id = own(&list->head); id != 0;) {
-        const struct block *b = arena_at(&in->arena, id);
+        const struct block *b = pool_at(&in->pool, id);
         uint64_t live = atomic_load_explicit(&b->live, memory_order_relaxed);
         CHECK(live != 0 && (live & b->free) == 0 && !b->dead && b->owner == owner);
         CHECK(b->prev == prev && (live >> b->capacity) == 0);
@@ -149,11 +149,11 @@ static uint32_t check_entry(const struct interest *in, uint32_t id)
     uint32_t more_id = own(&e->more);
     if (more_id == 0)
         return count;
-    const struct more *more = arena_at(&in->arena, more_id);
+    const struct more *more = pool_at(&in->pool, more_id);
     CHECK(more->entry == id);
     count += check_list(in, more_id, &more->plain);
     for (uint32_t g_id = own(&more->groups); g_id != 0;) {
-        const struct group *g = arena_at(&in->arena, g_id);
+        const struct group *g = pool_at(&in->pool, g_id);
         CHECK(g->entry == id && g->name != 0 && g->members.count > 0);
         count += check_list(in, g_id, &g->members);
         g_id = own(&g->next);
@@ -165,8 +165,8 @@ static uint32_t check_entry(const struct interest *in, uint32_t id)
 void interest_check(const struct interest *in)
 {
     uint64_t count = 0;
-    for (uint32_t id = arena_next_entry(&in->arena, 0); id != 0;
-         id = arena_next_entry(&in->arena, id + 1))
+    for (uint32_t id = pool_next_entry(&in->pool, 0); id != 0;
+         id = pool_next_entry(&in->pool, id + 1))
         count += check_entry(in, id);
     CHECK(count == in->subscriptions);
     CHECK(in->inserts - in->removes == in->subscriptions);

@@ -27,11 +27,12 @@ int sid_keep(struct interest *in, struct bytes sid, uint32_t *ret_sid)
         return 0;
     }
     uint32_t id;
-    struct text *text = arena_alloc(&in->arena, ARENA_OTHERS, sizeof(*text) + sid.size, &id);
+    struct text *text = pool_alloc(&in->pool, POOL_OTHERS, sizeof(*text) + sid.size, &id);
     if (text == NULL)
         return -ENOMEM;
     text->size = (uint16_t)sid.size;
-    memcpy(text->at, sid.at, sid.size);
+    if (sid.size > 0)
+        memcpy(text->at, sid.at, sid.size);
     *ret_sid = id | SID_OUT_OF_LINE;
     return 0;
 }
@@ -41,5 +42,5 @@ void sid_drop(struct interest *in, uint32_t sid)
     if ((sid & SID_OUT_OF_LINE) == 0)
         return;
     uint32_t id = sid & ~SID_OUT_OF_LINE;
-    retire_item(&in->retire, id, RETIRED_OBJECT, arena_size(&in->arena, id));
+    retire_item(&in->retire, id, RETIRED_OBJECT, pool_size(&in->pool, id));
 }

@@ -18,7 +18,7 @@ static inline struct bytes sid_text(const struct interest *in, uint32_t sid,
                                     char buffer[SID_NUMBER_SIZE_MAX])
 {
     if (sid & SID_OUT_OF_LINE) {
-        const struct text *text = arena_at(&in->arena, sid & ~SID_OUT_OF_LINE);
+        const struct text *text = pool_at(&in->pool, sid & ~SID_OUT_OF_LINE);
         return (struct bytes){text->at, text->size};
     }
     char *at = buffer + SID_NUMBER_SIZE_MAX;

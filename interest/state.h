@@ -27,8 +27,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "interest/arena.h"
 #include "interest/idtable.h"
+#include "interest/pool.h"
 #include "interest/retire.h"
 #include "interest/stamps.h"
 #include "runtime/base/bytes.h"
@@ -137,9 +137,9 @@ enum {
     ENTRY_NODE_TEXT = offsetof(struct entry, edges) + sizeof(uint32_t),
 };
 
-static_assert(offsetof(struct entry, kind) == 6, "the arena knows used entries by bytes 4 to 7");
+static_assert(offsetof(struct entry, kind) == 6, "the pool knows used entries by bytes 4 to 7");
 static_assert(ENTRY_LITERAL_TEXT == 28, "the memory budget of a subscription counts on this");
-static_assert(sizeof(struct block) + BLOCK_REFS_MAX * sizeof(struct ref) <= ARENA_SMALL_MAX,
+static_assert(sizeof(struct block) + BLOCK_REFS_MAX * sizeof(struct ref) <= POOL_SMALL_MAX,
               "a block is no large object");
 static_assert(BLOCK_REFS_MAX <= 64, "positions are bits");
 
@@ -149,7 +149,7 @@ struct interest {
     _Atomic uint32_t root;         /* R node, 0: no pattern at all */
     struct idtable literals;       /* R subject -> entry */
     struct idtable edges;          /* R parent, token -> node */
-    struct arena arena;            /* R */
+    struct pool pool;              /* R */
     struct idtable names;          /* queue name -> name */
     struct idtable groups;         /* entry, name -> group */
     struct idtable places;         /* connection, slot -> the ref itself */
@@ -163,7 +163,7 @@ struct interest {
 
 static inline struct entry *entry_at(const struct interest *in, uint32_t id)
 {
-    return arena_at(&in->arena, id);
+    return pool_at(&in->pool, id);
 }
 
 static inline const char *entry_text(const struct entry *e)

@@ -5,27 +5,27 @@
 
 static struct block *block_at(const struct interest *in, uint32_t id)
 {
-    return arena_at(&in->arena, id);
+    return pool_at(&in->pool, id);
 }
 
 static struct more *more_at(const struct interest *in, uint32_t id)
 {
-    return arena_at(&in->arena, id);
+    return pool_at(&in->pool, id);
 }
 
 static struct group *group_at(const struct interest *in, uint32_t id)
 {
-    return arena_at(&in->arena, id);
+    return pool_at(&in->pool, id);
 }
 
 static struct list *list_at(const struct interest *in, uint32_t owner)
 {
-    return arena_at(&in->arena, owner);
+    return pool_at(&in->pool, owner);
 }
 
 static void retire_object(struct interest *in, uint32_t id)
 {
-    retire_item(&in->retire, id, RETIRED_OBJECT, arena_size(&in->arena, id));
+    retire_item(&in->retire, id, RETIRED_OBJECT, pool_size(&in->pool, id));
 }
 
 /* -- tables of the writer -------------------------------------------------------------------- */
@@ -33,7 +33,7 @@ static void retire_object(struct interest *in, uint32_t id)
 static uint32_t hash_of_place(const void *context, uint32_t id)
 {
     const struct interest *in = context;
-    const struct ref *ref = arena_at(&in->arena, id);
+    const struct ref *ref = pool_at(&in->pool, id);
     return pair_hash(in, ref->conn, ref->slot);
 }
 
@@ -45,7 +45,7 @@ static uint32_t hash_of_group(const void *context, uint32_t id)
 static uint32_t hash_of_name(const void *context, uint32_t id)
 {
     const struct interest *in = context;
-    return ((const struct name *)arena_at(&in->arena, id))->hash;
+    return ((const struct name *)pool_at(&in->pool, id))->hash;
 }
 
 static struct idtable_user user_of(struct interest *in, idtable_hash_fn *hash)
@@ -81,7 +81,7 @@ static int block_add(struct interest *in, uint32_t owner, struct list *list)
     uint32_t capacity = list->count < 4 ? 4 : list->count < 20 ? 16 : BLOCK_REFS_MAX;
     uint32_t id;
     size_t size = sizeof(struct block) + capacity * sizeof(struct ref);
-    struct block *b = arena_alloc(&in->arena, ARENA_OTHERS, size, &id);
+    struct block *b = pool_alloc(&in->pool, POOL_OTHERS, size, &id);
     if (b == NULL)
         return -ENOMEM;
     memset(b, 0, sizeof(*b));
@@ -106,7 +106,7 @@ static void block_kill(struct interest *in, struct list *list, struct block *b, 
     if (next != 0)
         block_at(in, next)->prev = b->prev;
     b->dead = true;
-    retire_item(&in->retire, id, RETIRED_BLOCK, arena_size(&in->arena, id));
+    retire_item(&in->retire, id, RETIRED_BLOCK, pool_size(&in->pool, id));
 }
 
 void subscribers_release(struct interest *in, uint32_t block_id, uint32_t what)
@@ -121,7 +121,7 @@ void subscribers_release(struct interest *in, uint32_t block_id, uint32_t what)
     }
     if (b->dead) {
         if (b->dead_for_all && b->pending == 0)
-            arena_free(&in->arena, block_id);
+            pool_free(&in->pool, block_id);
         return;
     }
     DCHECK((b->free & (UINT64_C(1) << what)) == 0);
@@ -135,7 +135,7 @@ void subscribers_release(struct interest *in, uint32_t block_id, uint32_t what)
 static uint32_t ref_id(uint32_t block_id, unsigned position)
 {
     size_t offset = offsetof(struct block, refs) + position * sizeof(struct ref);
-    return block_id + (uint32_t)(offset / ARENA_UNIT);
+    return block_id + (uint32_t)(offset / POOL_UNIT);
 }
 
 static uint64_t live_of(const struct block *b)
@@ -193,9 +193,9 @@ static uint32_t place_find(const struct interest *in, uint32_t owner, uint64_t c
 {
     struct idtable_probe p = idtable_probe(&in->places, pair_hash(in, conn, slot));
     for (uint32_t id; (id = idtable_next(&p)) != 0;) {
-        if (!is_subscriber(arena_at(&in->arena, id), conn, slot))
+        if (!is_subscriber(pool_at(&in->pool, id), conn, slot))
             continue;
-        uint32_t block_id = arena_object_of(&in->arena, id);
+        uint32_t block_id = pool_object_of(&in->pool, id);
         if (block_at(in, block_id)->owner != owner)
             continue;
         *ret_block = block_id;
@@ -232,7 +232,7 @@ static int list_remove(struct interest *in, uint32_t owner, uint64_t conn, uint3
     if (id == 0)
         return -ENOENT;
     struct block *b = block_at(in, block_id);
-    uint32_t position = (uint32_t)((id - ref_id(block_id, 0)) * ARENA_UNIT / sizeof(struct ref));
+    uint32_t position = (uint32_t)((id - ref_id(block_id, 0)) * POOL_UNIT / sizeof(struct ref));
     CHECK(position < b->capacity && (live_of(b) >> position & 1) != 0);
     *ret_sid = b->refs[position].sid;
     if (list->indexed) {
@@ -268,7 +268,7 @@ static uint32_t group_find(const struct interest *in, uint32_t entry_id, uint32_
 static uint32_t group_new(struct interest *in, uint32_t entry_id, struct more *more, uint32_t name)
 {
     uint32_t id;
-    struct group *g = arena_alloc(&in->arena, ARENA_OTHERS, sizeof(*g), &id);
+    struct group *g = pool_alloc(&in->pool, POOL_OTHERS, sizeof(*g), &id);
     if (g == NULL)
         return 0;
     memset(g, 0, sizeof(*g));
@@ -305,7 +305,7 @@ static struct more *more_of(struct interest *in, uint32_t entry_id)
     uint32_t id = own(&e->more);
     if (id != 0)
         return more_at(in, id);
-    struct more *more = arena_alloc(&in->arena, ARENA_OTHERS, sizeof(*more), &id);
+    struct more *more = pool_alloc(&in->pool, POOL_OTHERS, sizeof(*more), &id);
     if (more == NULL)
         return NULL;
     memset(more, 0, sizeof(*more));
@@ -419,7 +419,7 @@ uint32_t name_find(const struct interest *in, struct bytes name)
     uint32_t hash = text_hash(in, name);
     struct idtable_probe p = idtable_probe(&in->names, hash);
     for (uint32_t id; (id = idtable_next(&p)) != 0;) {
-        const struct name *n = arena_at(&in->arena, id);
+        const struct name *n = pool_at(&in->pool, id);
         if (n->hash == hash && bytes_equal((struct bytes){n->at, n->size}, name))
             return id;
     }
@@ -430,10 +430,10 @@ uint32_t name_use(struct interest *in, struct bytes name)
 {
     uint32_t id = name_find(in, name);
     if (id != 0) {
-        ((struct name *)arena_at(&in->arena, id))->uses++;
+        ((struct name *)pool_at(&in->pool, id))->uses++;
         return id;
     }
-    struct name *n = arena_alloc(&in->arena, ARENA_OTHERS, sizeof(*n) + name.size, &id);
+    struct name *n = pool_alloc(&in->pool, POOL_OTHERS, sizeof(*n) + name.size, &id);
     if (n == NULL)
         return 0;
     n->hash = text_hash(in, name);
@@ -447,7 +447,7 @@ uint32_t name_use(struct interest *in, struct bytes name)
 
 void name_drop(struct interest *in, uint32_t id)
 {
-    struct name *n = arena_at(&in->arena, id);
+    struct name *n = pool_at(&in->pool, id);
     CHECK(n->uses > 0);
     if (--n->uses > 0)
         return;

@@ -25,7 +25,7 @@ static struct entry *entry_new(struct interest *in, enum entry_kind kind, struct
                                uint32_t *ret_id)
 {
     size_t head = kind == ENTRY_LITERAL ? ENTRY_LITERAL_TEXT : ENTRY_NODE_TEXT;
-    struct entry *e = arena_alloc(&in->arena, ARENA_ENTRIES, head + text.size, ret_id);
+    struct entry *e = pool_alloc(&in->pool, POOL_ENTRIES, head + text.size, ret_id);
     if (e == NULL)
         return NULL;
     memset(e, 0, head);
@@ -161,7 +161,7 @@ void trie_prune(struct interest *in, uint32_t id)
             return;
         uint32_t parent = e->kind == ENTRY_LITERAL ? 0 : e->parent;
         unlink_entry(in, e, id);
-        retire_item(&in->retire, id, RETIRED_OBJECT, arena_size(&in->arena, id));
+        retire_item(&in->retire, id, RETIRED_OBJECT, pool_size(&in->pool, id));
         id = parent;
     }
 }

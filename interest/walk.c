@@ -38,7 +38,7 @@ static void collect_list(struct found_list *to, const struct interest *in, const
                          uint32_t name)
 {
     for (uint32_t id = follow(&list->head); id != 0;) {
-        const struct block *b = arena_at(&in->arena, id);
+        const struct block *b = pool_at(&in->pool, id);
         /* Pairs with list_add. A position that is removed now is written after our section. */
         uint64_t live = atomic_load_explicit(&b->live, memory_order_acquire);
         struct found *f = found_room(to, (size_t)__builtin_popcountll(live));
@@ -62,10 +62,10 @@ static void collect_entry(struct walk *w, const struct interest *in, uint32_t id
     uint32_t more_id = follow(&e->more);
     if (more_id == 0)
         return;
-    const struct more *more = arena_at(&in->arena, more_id);
+    const struct more *more = pool_at(&in->pool, more_id);
     collect_list(&w->plain, in, &more->plain, 0);
     for (uint32_t g = follow(&more->groups); g != 0;) {
-        const struct group *group = arena_at(&in->arena, g);
+        const struct group *group = pool_at(&in->pool, g);
         collect_list(&w->queued, in, &group->members, group->name);
         g = follow(&group->next);
     }
@@ -74,7 +74,7 @@ static void collect_entry(struct walk *w, const struct interest *in, uint32_t id
 static bool list_any(const struct interest *in, const struct list *list)
 {
     for (uint32_t id = follow(&list->head); id != 0;) {
-        const struct block *b = arena_at(&in->arena, id);
+        const struct block *b = pool_at(&in->pool, id);
         if (atomic_load_explicit(&b->live, memory_order_acquire) != 0)
             return true;
         id = follow(&b->next);
@@ -90,11 +90,11 @@ static bool entry_any(const struct interest *in, uint32_t id)
     uint32_t more_id = follow(&e->more);
     if (more_id == 0)
         return false;
-    const struct more *more = arena_at(&in->arena, more_id);
+    const struct more *more = pool_at(&in->pool, more_id);
     if (list_any(in, &more->plain))
         return true;
     for (uint32_t g = follow(&more->groups); g != 0;) {
-        const struct group *group = arena_at(&in->arena, g);
+        const struct group *group = pool_at(&in->pool, g);
         if (list_any(in, &group->members))
             return true;
         g = follow(&group->next);
@@ -186,6 +186,8 @@ void walk_collect(struct walk *w, const struct interest *in, struct bytes subjec
 
 bool interest_match_any(const struct interest *in, struct bytes subject)
 {
+    if (subject.size == 0)
+        return false;
     struct walk w = {0};
     bool any = walk_all(&w, in, subject, true);
     walk_done(&w);

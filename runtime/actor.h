@@ -34,9 +34,9 @@ struct actor_class {
     uint32_t type_count;
     bool pinned;
     void (*receive)(struct actor *self, struct msg *m); /* m is borrowed: see msg.h */
-    void (*flush)(struct actor *self);                  /* end of a round in which actor_flush_later was called */
-    void (*check)(const struct actor *self);            /* invariants; after every message in debug */
-    void (*done)(struct actor *self);                   /* after exit, before the memory goes */
+    void (*flush)(struct actor *self); /* end of a round in which actor_flush_later was called */
+    void (*check)(const struct actor *self); /* invariants; after every message in debug */
+    void (*done)(struct actor *self);        /* after exit, before the memory goes */
 };
 
 #define ACTOR_RING 8 /* the kinds of the last messages */
@@ -48,13 +48,13 @@ struct actor {
     struct actor *sched_next; /* of the one queue it is in */
     const struct actor_class *class;
     struct system *system;
-    _Atomic uint16_t home;      /* pinned: its worker; floating: where it ran last */
-    _Atomic uint8_t pressure;   /* gauge: enum pressure, stored by the runner */
-    uint8_t ring_at;            /* the runner's */
-    bool exiting;               /* actor_exit was called in this turn */
-    bool flush_queued;          /* is in its worker's flush list */
+    _Atomic uint16_t home;    /* pinned: its worker; floating: where it ran last */
+    _Atomic uint8_t pressure; /* gauge: enum pressure, stored by the runner */
+    uint8_t ring_at;          /* the runner's */
+    bool exiting;             /* actor_exit was called in this turn */
+    bool flush_queued;        /* is in its worker's flush list */
     uint16_t reserved;
-    _Atomic int64_t inflight;   /* gauge: bytes pushed at it and not yet handled */
+    _Atomic int64_t inflight; /* gauge: bytes pushed at it and not yet handled */
     struct actor *flush_next;
     /* Read and written by the runner. Counters have one writer; monitoring reads them. */
     struct msg *todo; /* taken, oldest first */
@@ -90,7 +90,7 @@ void actor_worked(struct actor *self, size_t bytes);
  * the runner stores pressure, senders and the runner add to the bytes in flight. */
 enum pressure { PRESSURE_CALM, PRESSURE_HIGH, PRESSURE_FULL, PRESSURE_CLOSED };
 
-enum pressure actor_pressure(struct actor_ref target);   /* CLOSED when it is gone */
+enum pressure actor_pressure(struct actor_ref target); /* CLOSED when it is gone */
 void actor_set_pressure(struct actor *self, enum pressure pressure);
 int64_t actor_inflight_add(struct actor_ref target, int64_t bytes); /* returns the new value */
 
@@ -119,9 +119,9 @@ uint32_t actor_after(struct actor *self, uint32_t which, uint64_t delay_ms);
 
 /* --- the worker, as an actor sees it ------------------------------------------------------------ */
 
-uint64_t now_ms(void);       /* this round's clock, monotonic */
+uint64_t now_ms(void); /* this round's clock, monotonic */
 uint64_t now_ns(void);
-int64_t wall_ns(void);       /* since the epoch, UTC */
+int64_t wall_ns(void); /* since the epoch, UTC */
 struct prng *worker_prng(void);
 unsigned worker_index(void);
 struct system *worker_system(void);

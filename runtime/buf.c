@@ -37,7 +37,8 @@ void buf_unref_n(struct buf *buf, uint32_t count)
         atomic_fetch_sub_explicit(&buf->refs, count, memory_order_acq_rel) != count)
         return;
     struct worker *w = current_worker;
-    if (buf->capacity == BUF_COMMON_SIZE && w->spare_buf_count < BUF_SPARE_MAX && !MYELIN_SANITIZED) {
+    if (buf->capacity == BUF_COMMON_SIZE && w->spare_buf_count < BUF_SPARE_MAX &&
+        !MYELIN_SANITIZED) {
         *(struct buf **)(void *)buf->at = w->spare_bufs;
         w->spare_bufs = buf;
         w->spare_buf_count++;

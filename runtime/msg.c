@@ -12,6 +12,14 @@ static const struct msg_type gone_message_type = {"GONE", RUNTIME_GONE, false, s
 const struct msg_type timer_message_type = {"TIMER", RUNTIME_TIMER, false, sizeof(struct msg_timer),
                                             msg_drop_plain};
 
+static const struct msg_type stop_message_type = {"STOP", RUNTIME_STOP, true, sizeof(struct msg),
+                                                  msg_drop_plain};
+
+void actor_stop(struct actor_ref whom, uint32_t tag)
+{
+    actor_ask(whom, msg_alloc(&stop_message_type), tag);
+}
+
 void msg_drop_plain(struct msg *m)
 {
     (void)m;

@@ -61,7 +61,7 @@ enum runtime_kind {
 /*    kind        payload         drop            what for */
 #define RUNTIME_MESSAGES(X, P)                                                              \
     X(P##_GONE,  msg,       msg_drop_plain) /* the actor that was asked is no more; its tag */ \
-    X(P##_STOP,  msg,       msg_drop_plain) /* end: release everything, then actor_exit */     \
+    X(P##_STOP,  msg,       msg_drop_plain) /* end: keep its token, release everything, exit */ \
     X(P##_TIMER, msg_timer, msg_drop_plain) /* a timer that this actor armed has fired */      \
     X(P##_IO,    msg_io,    msg_io_drop)    /* the world finished something it asked for */
 /* clang-format on */
@@ -117,6 +117,10 @@ struct reply {
 
 /* Asks: sends p as a request of the running actor; the answer carries tag. */
 void actor_ask(struct actor_ref to, struct msg *request, uint32_t tag);
+
+/* Asks an actor to end. Answered GONE with tag when it has (at once, if it is no more): the receiver
+ * keeps the token of its STOP until its done, where it gives it up with reply_gone. */
+void actor_stop(struct actor_ref whom, uint32_t tag);
 
 struct reply reply_take(struct msg *request);
 

@@ -17,10 +17,10 @@ struct slab_page {
     uint32_t block_size;
     struct heap *owner;
     struct slab_block *free;
-    uint32_t fresh;       /* offset of the first block never used yet */
+    uint32_t fresh; /* offset of the first block never used yet */
     uint32_t used;
     uint16_t class_index;
-    bool listed;          /* is in its class's list of pages with room */
+    bool listed; /* is in its class's list of pages with room */
     struct slab_page *prev;
     struct slab_page *next;
 };

@@ -36,15 +36,15 @@ struct slab_class {
 };
 
 struct heap {
-    uint16_t index;                       /* which worker */
+    uint16_t index; /* which worker */
     uint16_t heap_count;
-    struct heap **heaps;                  /* all workers' heaps; borrowed from the system */
+    struct heap **heaps; /* all workers' heaps; borrowed from the system */
     struct slab_class classes[SLAB_CLASSES];
     struct slab_page *spare;
     unsigned spare_count;
     struct slab_region *regions;
-    uint64_t used_blocks; /* handed out and not come home */
-    struct slab_block **outgoing;         /* per worker: freed here, not yet sent home */
+    uint64_t used_blocks;         /* handed out and not come home */
+    struct slab_block **outgoing; /* per worker: freed here, not yet sent home */
     struct slab_block **outgoing_last;
     _Alignas(64) _Atomic(struct slab_block *) returned; /* sent home by others */
 };

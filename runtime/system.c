@@ -24,7 +24,7 @@
 #define GENERATION_LAST UINT32_MAX
 
 _Static_assert(sizeof(uintptr_t) == 8, "a free slot keeps generation and next in one word");
-_Static_assert((uint64_t)SLOT_CHUNK * SLOT_CHUNKS_MAX <= (uint64_t)NO_SLOT + 1, "slot numbers fit");
+_Static_assert((uint64_t)SLOT_CHUNK *SLOT_CHUNKS_MAX <= (uint64_t)NO_SLOT + 1, "slot numbers fit");
 
 static uintptr_t free_word(uint32_t generation, uint32_t next)
 {
@@ -39,8 +39,8 @@ static uint32_t free_next(uintptr_t word)
 static actor_slot *slot_at(struct system *system, uint32_t index)
 {
     /* Acquire pairs with the release in chunk_add. */
-    actor_slot *chunk = atomic_load_explicit(&system->slot_chunks[index / SLOT_CHUNK],
-                                             memory_order_acquire);
+    actor_slot *chunk =
+        atomic_load_explicit(&system->slot_chunks[index / SLOT_CHUNK], memory_order_acquire);
     return chunk == NULL ? NULL : &chunk[index % SLOT_CHUNK];
 }
 
@@ -79,7 +79,8 @@ static uint32_t slot_pop(struct system *system)
         uint32_t index = (uint32_t)head & NO_SLOT;
         if (index == NO_SLOT)
             return NO_SLOT;
-        uint32_t next = free_next(atomic_load_explicit(slot_at(system, index), memory_order_relaxed));
+        uint32_t next =
+            free_next(atomic_load_explicit(slot_at(system, index), memory_order_relaxed));
         uint64_t tagged = ((head >> 32) + 1) << 32 | next;
         if (ATOMIC_CAS(&system->slot_free, &head, tagged, memory_order_acq_rel))
             return index;
@@ -179,7 +180,8 @@ struct system *system_new(struct world *world, const struct system_options *opti
     return system;
 }
 
-void system_on_worker(struct system *system, uint16_t index, void (*run)(void *context), void *context)
+void system_on_worker(struct system *system, uint16_t index, void (*run)(void *context),
+                      void *context)
 {
     CHECK(index < system->worker_count);
     struct worker *before = current_worker;

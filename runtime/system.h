@@ -23,7 +23,8 @@ struct system_options {
 struct system *system_new(struct world *world, const struct system_options *options);
 
 /* Runs a function on worker `index` while the system is being set up. */
-void system_on_worker(struct system *system, uint16_t index, void (*run)(void *context), void *context);
+void system_on_worker(struct system *system, uint16_t index, void (*run)(void *context),
+                      void *context);
 
 /* All actors have exited and all memory is home: checked. */
 void system_free(struct system **system);

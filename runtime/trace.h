@@ -16,9 +16,9 @@
 struct trace_event {
     uint64_t start_ns;
     uint32_t duration_ns;
-    uint32_t slot;            /* of the actor */
-    const char *class_name;   /* static */
-    const char *kind_name;    /* static; the first message's, or "io" */
+    uint32_t slot;          /* of the actor */
+    const char *class_name; /* static */
+    const char *kind_name;  /* static; the first message's, or "io" */
     uint32_t messages;
 };
 

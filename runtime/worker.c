@@ -149,8 +149,8 @@ static struct worker *worker_for_floating(struct worker *w)
 /* For the push that found IDLE, and nobody else. */
 static void schedule(struct worker *w, struct actor *a)
 {
-    struct worker *to = a->class->pinned ? w->system->workers[COUNTER_GET(&a->home)]
-                                         : worker_for_floating(w);
+    struct worker *to =
+        a->class->pinned ? w->system->workers[COUNTER_GET(&a->home)] : worker_for_floating(w);
     if (to != w) {
         arrivals_push(to, a);
         wake(to);
@@ -241,7 +241,8 @@ void worker_turn_end(struct worker *w, struct actor *a)
 {
     uint64_t began = w->tick_at;
     count_turn(w, a);
-    if (__builtin_expect(atomic_load_explicit(&w->system->trace_until_ns, memory_order_relaxed) != 0, 0))
+    if (__builtin_expect(
+            atomic_load_explicit(&w->system->trace_until_ns, memory_order_relaxed) != 0, 0))
         trace_turn(w, a, began, RUNTIME_KINDS, 0);
     w->running = NULL;
     if (a->exiting)
@@ -301,7 +302,8 @@ static void run_turn(struct worker *w, struct actor *a)
     uint32_t kind = a->todo != NULL ? a->todo->type->kind : RUNTIME_KINDS;
     uint32_t done = run_messages(w, a, w->turn_limit);
     count_turn(w, a);
-    if (__builtin_expect(atomic_load_explicit(&w->system->trace_until_ns, memory_order_relaxed) != 0, 0))
+    if (__builtin_expect(
+            atomic_load_explicit(&w->system->trace_until_ns, memory_order_relaxed) != 0, 0))
         trace_turn(w, a, began, kind, done);
     w->running = NULL;
     if (a->exiting)

@@ -23,8 +23,8 @@
 #define TURN_MESSAGES_MAX 64
 #define TURN_BYTES_MAX ((uint64_t)256 << 10)
 #define ROUND_TURNS_MAX 256
-#define NEXT_RUN_MAX 16      /* turns through `next` before `ready` goes first */
-#define FLOAT_WAIT_MS 1      /* a floating actor moves away when the oldest ready one waits longer */
+#define NEXT_RUN_MAX 16 /* turns through `next` before `ready` goes first */
+#define FLOAT_WAIT_MS 1 /* a floating actor moves away when the oldest ready one waits longer */
 #define BUF_COMMON_SIZE ((uint32_t)64 << 10)
 #define BUF_SPARE_MAX 64
 #define READ_BUFFER_SIZE ((size_t)64 << 10)
@@ -59,13 +59,14 @@ struct worker {
 
     uint64_t clock_ns; /* of this round */
     uint64_t clock_ms;
-    uint64_t tick_at;  /* counter at the end of the last turn */
+    uint64_t tick_at; /* counter at the end of the last turn */
     struct wheel wheel;
     struct heap heap;
     struct epoch_retired retired;
     struct reclaimer reclaimer;
     struct prng prng;
-    struct buf *read_buf; /* what sockets are read into; replaced when a turn has kept a reference */
+    struct buf
+        *read_buf; /* what sockets are read into; replaced when a turn has kept a reference */
     struct buf *spare_bufs;
     unsigned spare_buf_count;
     struct worker_slot locals[WORKER_LOCALS];
@@ -75,7 +76,7 @@ struct worker {
     /* shared with other threads, a line each */
     _Alignas(64) _Atomic(struct actor *) arrivals; /* actors others scheduled here */
     _Alignas(64) _Atomic uint32_t sleeping;
-    _Alignas(64) _Atomic(struct msg *) foreign;    /* completions of threads that are no workers */
+    _Alignas(64) _Atomic(struct msg *) foreign; /* completions of threads that are no workers */
 };
 
 #define SLOT_CHUNK 4096
@@ -143,7 +144,8 @@ void worker_post(struct worker *w, struct actor_ref to, struct msg *m);
 
 struct actor *system_lookup(struct system *system, struct actor_ref ref);
 struct actor_ref system_slot_take(struct system *system, struct actor *a);
-void system_slot_clear(struct system *system, struct actor_ref ref);   /* found no more, not yet free */
+void system_slot_clear(struct system *system,
+                       struct actor_ref ref); /* found no more, not yet free */
 void system_slot_release(struct system *system, struct actor_ref ref); /* after the grace period */
 void system_actor_gone(struct system *system);
 

@@ -1,55 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* main.c -- the process: what belongs to it alone, and one server in the real world. */
+#include <malloc.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "actors/account/account.h"
-#include "actors/client/client.h"
-#include "actors/listener/listener.h"
-#include "actors/listener/listener_msg.h"
-#include "actors/account/account_msg.h"
 #include "runtime/base/check.h"
 #include "runtime/host/host.h"
-#include "runtime/system.h"
+#include "server/options.h"
+#include "server/process.h"
+#include "server/server.h"
 
-struct boot { struct listener_options *o; struct actor_ref *peers; unsigned i; struct client_settings *s; };
-static void spawn(void *x)
+/* Freed memory above this goes back to the system soon; blocks below it are kept for reuse. */
+#define TRIM_THRESHOLD (4 << 20)
+
+static void prepare_process(void)
 {
-    struct boot *b = x;
-    b->peers[b->i] = listener_spawn(b->o);
+    CHECK(sodium_init() >= 0);
+    tzset();
+    CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    (void)mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
+    (void)mallopt(M_MMAP_THRESHOLD,
+                  TRIM_THRESHOLD); /* buffers of one read are not mapped each time */
+    (void)mallopt(M_ARENA_MAX, 2);
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files); /* fewer connections then, which accept tells */
+    }
+}
+
+static uint16_t default_workers(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return (uint16_t)(cores < 1 ? 1 : cores > OPTIONS_WORKERS_MAX ? OPTIONS_WORKERS_MAX : cores);
+}
+
+static int run(struct options *options, const char *argv0)
+{
+    if (options->workers == 0)
+        options->workers = default_workers();
+    struct world *world = host_new();
+    struct text problem;
+    text_init(&problem);
+    const struct server_wiring wiring = {.signals = true, .logs = true};
+    struct server *server = server_new(world, options, &wiring, &problem);
+    bool started = problem.size == 0;
+    if (!started)
+        fprintf(stderr, "nats-server: %.*s\n", (int)problem.size, problem.at);
+    struct process_files files = {0};
+    if (started)
+        process_files_write(&files, options, server, argv0);
+    host_run(server_system(server));
+    process_files_remove(&files);
+    server_free(&server);
+    host_free(&world);
+    text_done(&problem);
+    return started ? 0 : 1;
+}
+
+static void print(FILE *to, const struct text *text)
+{
+    if (text->size > 0)
+        (void)fwrite(text->at, 1, text->size, to); /* nobody is left to be told */
 }
 
 int main(int argc, char **argv)
 {
-    int port = 4222;
-    int workers = 2;
-    for (int i = 1; i + 1 < argc; i++) {
-        if (strcmp(argv[i], "-p") == 0) port = atoi(argv[i + 1]);
-        if (strcmp(argv[i], "-w") == 0) workers = atoi(argv[i + 1]);
+    prepare_process();
+    const struct conf_source source = {process_read_file, process_get_env, NULL};
+    struct options_result loaded;
+    options_load(argc, argv, &source, &loaded);
+    print(stdout, &loaded.out);
+    print(stderr, &loaded.err);
+    int exit_code = loaded.exit_code;
+    switch (loaded.action) {
+    case OPTIONS_EXIT: break;
+    case OPTIONS_SIGNAL: exit_code = process_signal(&loaded.signal); break;
+    case OPTIONS_RUN: exit_code = run(&loaded.options, argv[0]); break;
     }
-    signal(SIGPIPE, SIG_IGN);
-    struct world *world = host_new();
-    struct system_options so = {(uint16_t)workers};
-    struct system *system = system_new(world, &so);
-    static struct actor_ref peers[64];
-    struct listener_options lo = {.connections_max = 0, .peers = peers, .peer_count = (uint16_t)workers};
-    CHECK(net_address_parse("0.0.0.0", (uint16_t)port, &lo.address) == 0);
-    struct client_counters *counters = aligned_alloc(64, sizeof *counters * (size_t)workers);
-    memset(counters, 0, sizeof *counters * (size_t)workers);
-    struct client_settings s = {.counters = counters, .server_id = "N", .server_name = "n", .host = "0.0.0.0", .port = (uint16_t)port, .xkey = "",
-        .max_payload = 1048576, .max_control_line = 4096, .max_pending = 64 << 20, .ping_interval_ms = 120000, .ping_max = 2, .write_deadline_ms = 10000, .auth_timeout_ms = 2000, .headers = true};
-    s.global_account = account_spawn("$G", 1);
-    struct boot b = {&lo, peers, 0, &s};
-    for (b.i = 0; b.i < (unsigned)workers; b.i++)
-        system_on_worker(system, (uint16_t)b.i, spawn, &b);
-    for (int i = 0; i < workers; i++) {
-        struct listener_open *m = MSG_NEW(listener_types, LISTENER_OPEN, listener_open);
-        m->settings = &s;
-        SEND(peers[i], m);
-    }
-    host_run(system);
-    system_free(&system);
-    host_free(&world);
-    return 0;
+    options_result_done(&loaded);
+    return exit_code;
 }

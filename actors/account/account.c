@@ -17,9 +17,10 @@ struct account {
     struct actor actor;
     struct interest *interest; /* ours to write; readers follow it under epochs */
     uint64_t interest_id;
-    uint32_t members;          /* registered and not yet gone */
-    uint32_t retiring;         /* memory handed to a reclaimer and not yet come back */
+    uint32_t members;  /* registered and not yet gone */
+    uint32_t retiring; /* memory handed to a reclaimer and not yet come back */
     bool stopping;
+    struct reply stopped; /* who waits for our end */
     char name[NAME_MAX_SIZE];
 };
 
@@ -84,8 +85,8 @@ static void apply_remove(struct account *account, struct actor_ref client,
         op->entry = added->entry;
         op->queue = added->queue;
     }
-    op->status = interest_remove_entry(account->interest, op->entry, op->queue, client.id, op->slot,
-                                       NULL);
+    op->status =
+        interest_remove_entry(account->interest, op->entry, op->queue, client.id, op->slot, NULL);
     CHECK(op->status == 0); /* its client knows what it added */
 }
 
@@ -120,7 +121,10 @@ static void account_receive(struct actor *self, struct msg *m)
     struct account *account = (struct account *)(void *)self;
     switch ((enum account_message)m->type->kind) {
     case ACCOUNT_GONE: UNREACHABLE("an account asks nobody");
-    case ACCOUNT_STOP: account->stopping = true; break;
+    case ACCOUNT_STOP:
+        account->stopping = true;
+        account->stopped = reply_take(m);
+        break;
     case ACCOUNT_TIMER: break;
     case ACCOUNT_IO: UNREACHABLE("an account asks the world for nothing");
     case ACCOUNT_REGISTER: on_register(account, (struct account_register *)(void *)m); break;
@@ -137,6 +141,7 @@ static void account_done(struct actor *self)
 {
     struct account *account = (struct account *)(void *)self;
     interest_free(&account->interest);
+    reply_gone(&account->stopped);
 }
 
 static const struct actor_class account_class = {
@@ -184,7 +189,8 @@ static void retire(void *context, struct reclaim_entry *entry)
 
 struct actor_ref account_spawn(const char *name, uint64_t interest_id)
 {
-    struct account *account = (struct account *)(void *)actor_spawn(&account_class, sizeof *account);
+    struct account *account =
+        (struct account *)(void *)actor_spawn(&account_class, sizeof *account);
     CHECK(strlen(name) < sizeof account->name);
     memcpy(account->name, name, strlen(name) + 1);
     const struct reclaimer reclaimer = {retire, account};

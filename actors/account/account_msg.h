@@ -47,12 +47,12 @@ struct account_registered {
 
 /* One subscription comes or goes. */
 struct account_op {
-    uint32_t slot;   /* the client's name for it */
-    uint32_t entry;  /* add: set by the account (index.h); remove: as it was given */
-    uint32_t queue;  /* likewise; 0: plain */
-    int32_t status;  /* set by the account: 0 or a negative errno */
-    uint32_t added;  /* remove: the op of this same list that added it, or ACCOUNT_OP_NONE */
-    uint32_t text;   /* add: offset of subject, queue name and sid in the text */
+    uint32_t slot;  /* the client's name for it */
+    uint32_t entry; /* add: set by the account (index.h); remove: as it was given */
+    uint32_t queue; /* likewise; 0: plain */
+    int32_t status; /* set by the account: 0 or a negative errno */
+    uint32_t added; /* remove: the op of this same list that added it, or ACCOUNT_OP_NONE */
+    uint32_t text;  /* add: offset of subject, queue name and sid in the text */
     uint16_t subject_size;
     uint16_t queue_size;
     uint16_t sid_size;

@@ -238,7 +238,7 @@ static void client_receive(struct actor *self, struct msg *m)
     struct client *c = (struct client *)(void *)self;
     switch ((enum client_message)m->type->kind) {
     case CLIENT_GONE: UNREACHABLE("an account outlives its clients");
-    case CLIENT_STOP: client_close(c, CLOSED_STATE_SERVER_SHUTDOWN); break;
+    case CLIENT_STOP: UNREACHABLE("a client is closed with a reason");
     case CLIENT_TIMER: on_timer(c); break;
     case CLIENT_IO: UNREACHABLE("a client asks the world for nothing but its socket");
     case CLIENT_BATCH: client_on_batch(c, (struct batch *)(void *)m); break;
@@ -281,8 +281,8 @@ struct actor_ref client_spawn(const struct client_settings *settings,
     c->keeper = keeper;
     c->cid = cid;
     c->peer = accepted->peer;
-    c->publisher = (struct publisher){.self = c->actor.self, .echo = true,
-                                      .drop_when_pressed = settings->no_stall};
+    c->publisher = (struct publisher){
+        .self = c->actor.self, .echo = true, .drop_when_pressed = settings->no_stall};
     c->subs.seed = cid;
     c->start_wall_ns = c->last_wall_ns = wall_ns();
     struct client_begin *m = MSG_NEW(client_types, CLIENT_BEGIN, client_begin);

@@ -55,9 +55,9 @@ static void cursor_take(struct cursor *cur, uint32_t size, struct outgoing *out)
 }
 
 struct frame {
-    uint32_t head;    /* size of the control line */
-    uint32_t header;  /* size of the header */
-    uint32_t payload; /* header and payload */
+    uint32_t head;     /* size of the control line */
+    uint32_t header;   /* size of the header */
+    uint32_t payload;  /* header and payload */
     struct bytes line; /* without its end */
 };
 
@@ -66,7 +66,8 @@ static struct frame frame_at(struct cursor *cur)
     struct bytes rest = cursor_bytes(cur);
     const char *end = memchr(rest.at, '\r', rest.size);
     CHECK(end != NULL); /* a control line lies in one slice */
-    struct frame f = {.head = (uint32_t)(end + 2 - rest.at), .line = {rest.at, (size_t)(end - rest.at)}};
+    struct frame f = {.head = (uint32_t)(end + 2 - rest.at),
+                      .line = {rest.at, (size_t)(end - rest.at)}};
     const char *number = end;
     while (number[-1] != ' ')
         number--;
@@ -178,7 +179,7 @@ void client_pressure_update(struct client *c)
         return;
     uint64_t bytes = pending(c);
     uint64_t max = c->settings->max_pending;
-    actor_set_pressure(&c->actor, bytes >= max ? PRESSURE_FULL
+    actor_set_pressure(&c->actor, bytes >= max          ? PRESSURE_FULL
                                   : bytes > max / 4 * 3 ? PRESSURE_HIGH
                                                         : PRESSURE_CALM);
 }
@@ -226,7 +227,8 @@ void client_on_batch(struct client *c, struct batch *batch)
             deliver_part(c, &cur, &batch->parts[i]);
         if (!c->consuming)
             client_publish_end(c); /* frames that were handed on */
-        if (client_is_open(c) && !c->consuming && c->unacked == 0 && c->ops != NULL && c->ops->count > 0)
+        if (client_is_open(c) && !c->consuming && c->unacked == 0 && c->ops != NULL &&
+            c->ops->count > 0)
             client_ops_send(c);
     }
     if (!client_is_open(c))

@@ -8,8 +8,8 @@
 #include "protocols/nats/subject.h"
 #include "runtime/base/check.h"
 
-#define RESERVED_REPLY "_R_."          /* replies of service imports */
-#define GATEWAY_PREFIX "_GR_."         /* subjects on their way through a gateway */
+#define RESERVED_REPLY "_R_."  /* replies of service imports */
+#define GATEWAY_PREFIX "_GR_." /* subjects on their way through a gateway */
 
 static bool begins_with(struct bytes text, const char *prefix)
 {
@@ -30,8 +30,9 @@ bool client_pub_arguments(struct client *c, const struct client_line *line,
     struct client_publish p;
     if (line->op == CLIENT_OP_HPUB && !c->headers)
         return bad_arguments(c);
-    enum client_publish_error error = line->op == CLIENT_OP_HPUB ? client_parse_hpub(line->argument, &p)
-                                                                 : client_parse_pub(line->argument, &p);
+    enum client_publish_error error = line->op == CLIENT_OP_HPUB
+                                          ? client_parse_hpub(line->argument, &p)
+                                          : client_parse_pub(line->argument, &p);
     if (error != CLIENT_PUBLISH_OK)
         return bad_arguments(c);
     if ((uint32_t)p.payload_size > c->settings->max_payload) {

@@ -35,8 +35,8 @@ static void keep(struct client *c, const char *at, uint32_t size, uint32_t need,
         c->input.kept = (struct slice){0};
     } else if (c->park != PARK_NOT && size > COPY_MAX && home != NULL) {
         c->input.kept = (struct slice){buf_ref(home), (uint32_t)(at - home->at), size};
-    } else if (before.buf != NULL && before.buf == home && need <= home->capacity - (at - home->at) &&
-               need > COPY_MAX) {
+    } else if (before.buf != NULL && before.buf == home &&
+               need <= home->capacity - (at - home->at) && need > COPY_MAX) {
         c->input.kept = (struct slice){buf_ref(home), (uint32_t)(at - home->at), size};
     } else {
         uint32_t capacity = need > size ? need : size > COPY_MAX ? size * 2 : size;
@@ -100,12 +100,13 @@ static bool barrier(struct client *c)
 }
 
 /* The payload and its end behind the line. */
-static enum step check_payload(struct client *c, const char *payload, const char *end, uint32_t size,
-                               uint32_t line_size, uint32_t *ret_need)
+static enum step check_payload(struct client *c, const char *payload, const char *end,
+                               uint32_t size, uint32_t line_size, uint32_t *ret_need)
 {
     size_t have = (size_t)(end - payload);
     if (have >= (size_t)size + 2)
-        return payload[size] == '\r' && payload[size + 1] == '\n' ? STEP_DONE : unknown_operation(c);
+        return payload[size] == '\r' && payload[size + 1] == '\n' ? STEP_DONE
+                                                                  : unknown_operation(c);
     if (have == (size_t)size + 1 && payload[size] != '\r')
         return unknown_operation(c);
     *ret_need = line_size + size + 2;
@@ -154,8 +155,8 @@ static bool publish_remembered(struct client *c, const char **at, const char *en
 
 static void on_ping(struct client *c)
 {
-    client_publish_end(c);          /* O4: what it published before is in its targets' mailboxes */
-    actor_drain(&c->actor);         /* O5: what was sent to it before is in front of the PONG */
+    client_publish_end(c);  /* O4: what it published before is in its targets' mailboxes */
+    actor_drain(&c->actor); /* O5: what was sent to it before is in front of the PONG */
     if (!client_is_open(c))
         return;
     client_reply(c, BYTES("PONG\r\n"));
@@ -218,7 +219,8 @@ static enum step parse_one(struct client *c, const char **at, const char *end, s
     struct client_line line;
     uint32_t scanned = c->input.scanned;
     c->input.scanned = 0;
-    switch (client_parse_line(*at, (size_t)(end - *at), scanned, c->settings->max_control_line, &line)) {
+    switch (client_parse_line(*at, (size_t)(end - *at), scanned, c->settings->max_control_line,
+                              &line)) {
     case CLIENT_PARSE_UNKNOWN: return unknown_operation(c);
     case CLIENT_PARSE_TOO_LONG:
         client_error(c, "maximum control line exceeded");

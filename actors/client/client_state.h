@@ -11,7 +11,12 @@
 #include "runtime/actor.h"
 #include "runtime/net.h"
 
-enum client_state { CLIENT_STATE_GREETED, CLIENT_STATE_OPEN, CLIENT_STATE_CLOSING, CLIENT_STATE_LINGERING };
+enum client_state {
+    CLIENT_STATE_GREETED,
+    CLIENT_STATE_OPEN,
+    CLIENT_STATE_CLOSING,
+    CLIENT_STATE_LINGERING
+};
 
 /* Why the connection's bytes are not being parsed. One at a time; each has its resumer. */
 enum client_park {
@@ -40,7 +45,7 @@ struct client_identity {
 /* The last control line of a PUB and what it says: an equal line needs no parsing. */
 #define CLIENT_LINE_MAX 192
 struct client_line_memory {
-    uint32_t size; /* 0: none */
+    uint32_t size;                  /* 0: none */
     struct publication publication; /* its texts lie in line */
     char line[CLIENT_LINE_MAX];
 };
@@ -67,33 +72,33 @@ struct client {
     struct client_input input;
     struct outgoing out;
     struct subs subs;
-    struct client_ops *ops;               /* NULL: none */
-    struct client_line_memory *memory;    /* NULL: has not published */
-    struct client_identity *identity;     /* NULL: no CONNECT yet */
-    struct timer timer;                   /* one for all that is due */
-    uint64_t auth_due_ms;                 /* 0: nothing due, as for the next three */
+    struct client_ops *ops;            /* NULL: none */
+    struct client_line_memory *memory; /* NULL: has not published */
+    struct client_identity *identity;  /* NULL: no CONNECT yet */
+    struct timer timer;                /* one for all that is due */
+    uint64_t auth_due_ms;              /* 0: nothing due, as for the next three */
     uint64_t ping_due_ms;
     uint64_t hold_until_ms;
-    uint64_t write_since_ms;              /* when the kernel stopped taking bytes */
-    uint64_t last_in_ms;                  /* messages, subscriptions or a PING came */
+    uint64_t write_since_ms; /* when the kernel stopped taking bytes */
+    uint64_t last_in_ms;     /* messages, subscriptions or a PING came */
     int64_t start_wall_ns;
     int64_t last_wall_ns;
     uint64_t ping_sent_ns;
-    uint64_t rtt_ns;                      /* 0: not measured yet */
+    uint64_t rtt_ns; /* 0: not measured yet */
     uint64_t in_msgs;
     uint64_t in_bytes;
     uint64_t out_msgs;
     uint64_t out_bytes;
     uint32_t stalls;
-    uint32_t unacked;                     /* lists the account has not answered */
-    uint32_t bury_cursor;                 /* CLOSING: records handed to the account so far */
+    uint32_t unacked;     /* lists the account has not answered */
+    uint32_t bury_cursor; /* CLOSING: records handed to the account so far */
     uint16_t pings_out;
     uint8_t state;
     uint8_t park;
     uint8_t close_reason;
-    bool consuming;        /* bytes are being parsed further up the stack */
+    bool consuming; /* bytes are being parsed further up the stack */
     bool registered;
-    bool connected;        /* CONNECT was accepted */
+    bool connected; /* CONNECT was accepted */
     bool first_pong_sent;
     bool verbose;
     bool pedantic;

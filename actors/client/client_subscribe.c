@@ -100,7 +100,8 @@ static uint32_t token_count(struct bytes subject)
 static void too_many_tokens(struct client *c, struct bytes subject)
 {
     char text[256];
-    snprintf(text, sizeof text, "Permissions Violation for Subscription to \"%.*s\", too many tokens",
+    snprintf(text, sizeof text,
+             "Permissions Violation for Subscription to \"%.*s\", too many tokens",
              (int)(subject.size < 160 ? subject.size : 160), subject.at);
     client_error(c, text);
 }
@@ -144,8 +145,8 @@ void client_on_sub(struct client *c, struct bytes argument)
         return;
     }
     if (subs_find(&c->subs, s.sid) == NULL) {
-        if (!subject_is_subscribable(s.subject) || s.subject.size > UINT16_MAX || s.queue.size > UINT16_MAX ||
-            s.sid.size > UINT16_MAX) {
+        if (!subject_is_subscribable(s.subject) || s.subject.size > UINT16_MAX ||
+            s.queue.size > UINT16_MAX || s.sid.size > UINT16_MAX) {
             client_error(c, "Invalid Subject");
             return;
         }

@@ -100,7 +100,8 @@ static void release_when_empty(struct outgoing *out)
     out->tail_private = false;
 }
 
-static unsigned parts_of(struct outgoing *out, struct iovec parts[OUTGOING_PARTS_MAX], uint64_t *ret_size)
+static unsigned parts_of(struct outgoing *out, struct iovec parts[OUTGOING_PARTS_MAX],
+                         uint64_t *ret_size)
 {
     unsigned count = out->count < OUTGOING_PARTS_MAX ? out->count : OUTGOING_PARTS_MAX;
     *ret_size = 0;

@@ -156,7 +156,8 @@ static uint32_t record_take(struct subs *subs)
         return number;
     }
     if (subs->made == subs->capacity) {
-        uint32_t capacity = subs->capacity == 0 ? RECORDS_FIRST : subs->capacity + subs->capacity / 2;
+        uint32_t capacity =
+            subs->capacity == 0 ? RECORDS_FIRST : subs->capacity + subs->capacity / 2;
         struct sub *records = mem_alloc(capacity * sizeof *records);
         if (subs->made > 0)
             memcpy(records, subs->records, subs->made * sizeof *records);

@@ -28,11 +28,11 @@ enum sub_state {
 };
 
 struct sub {
-    uint64_t sid;       /* number, or a struct sid_text's address */
+    uint64_t sid; /* number, or a struct sid_text's address */
     uint64_t delivered;
-    uint32_t max;       /* 0: none */
-    uint32_t entry;     /* in the account's index; SUB_OPEN: number of its operation; SUB_FREE: next */
-    uint32_t queue;     /* in the account's index; 0: plain */
+    uint32_t max;   /* 0: none */
+    uint32_t entry; /* in the account's index; SUB_OPEN: number of its operation; SUB_FREE: next */
+    uint32_t queue; /* in the account's index; 0: plain */
     uint8_t generation;
     uint8_t state;
     bool sid_is_text;

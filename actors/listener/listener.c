@@ -8,14 +8,15 @@
 
 #include <string.h>
 
-#include "actors/client/client.h"
 #include "actors/client/client_msg.h"
 #include "actors/listener/listener_msg.h"
 #include "runtime/actor.h"
 #include "runtime/base/check.h"
+#include "runtime/base/prng.h"
 
 #define BACKLOG 4096
 #define CLIENTS_FIRST 64u
+#define FIRST_CID 1
 
 struct listener_state {
     struct actor actor;
@@ -26,6 +27,12 @@ struct listener_state {
     uint32_t connections; /* the first listener's count of all */
     uint16_t next_peer;
     bool stopping;
+    struct reply stopped; /* who waits for our end */
+    struct reply emptied; /* lame duck: who waits for the last client's */
+    const struct msg_type *empty_answer;
+    struct timer timer; /* lame duck: the next client is closed */
+    uint64_t close_every_ms;
+    uint32_t close_batch;
     struct actor_ref *clients; /* of this worker, in no order */
     uint32_t client_count;
     uint32_t client_capacity;
@@ -63,16 +70,6 @@ static void on_accept(struct actor *self, const struct accepted *accepted)
     SEND(peer, m);
 }
 
-static void on_open(struct listener_state *l, const struct listener_open *m)
-{
-    l->settings = m->settings;
-    if (!ref_equal(l->options.peers[0], l->actor.self))
-        return;
-    const struct listen_options options = {l->options.address, BACKLOG};
-    int status = net_listen(&l->actor, &options, on_accept, &l->socket);
-    CHECK(status == 0);
-}
-
 static void client_add(struct listener_state *l, struct actor_ref client)
 {
     if (l->client_count == l->client_capacity) {
@@ -92,7 +89,8 @@ static void on_adopt(struct listener_state *l, struct listener_adopt *m)
     if (l->stopping)
         return; /* the drop refuses it */
     m->held = false;
-    client_add(l, client_spawn(l->settings, &m->accepted, m->cid, l->actor.self, m->refuse));
+    client_add(
+        l, l->options.spawn_client(l->settings, &m->accepted, m->cid, l->actor.self, m->refuse));
 }
 
 static void on_client_closed(struct listener_state *l, const struct listener_client_closed *m)
@@ -109,15 +107,59 @@ static void on_client_closed(struct listener_state *l, const struct listener_cli
 
 /* --- life --------------------------------------------------------------------------------------- */
 
-static void on_stop(struct listener_state *l)
+static void close_client(struct listener_state *l, uint32_t nth)
+{
+    struct client_close *m = MSG_NEW(client_types, CLIENT_CLOSE, client_close);
+    m->reason = CLOSED_STATE_SERVER_SHUTDOWN;
+    SEND(l->clients[nth], m);
+}
+
+static void on_stop(struct listener_state *l, struct msg *m)
 {
     l->stopping = true;
+    l->stopped = reply_take(m);
+    listener_close(&l->socket);
+    timer_cancel(&l->timer);
+    for (uint32_t i = 0; i < l->client_count; i++)
+        close_client(l, i);
+}
+
+/* --- lame duck ----------------------------------------------------------------------------------- */
+
+#define CLOSE_EVERY_MAX_MS 1000
+
+static void answer_when_empty(struct listener_state *l)
+{
+    if (l->emptied.to.id != 0 && l->client_count == 0)
+        reply_send(&l->emptied, msg_alloc(l->empty_answer));
+}
+
+/* Clients are told at once, and closed one after the other when the grace period is over, so that they
+ * do not all come to the next server in the same moment. */
+static void on_lame_duck(struct listener_state *l, struct listener_lame_duck *m)
+{
+    l->emptied = reply_take(&m->msg);
+    l->empty_answer = m->answer;
     listener_close(&l->socket);
     for (uint32_t i = 0; i < l->client_count; i++) {
-        struct client_close *m = MSG_NEW(client_types, CLIENT_CLOSE, client_close);
-        m->reason = CLOSED_STATE_SERVER_SHUTDOWN;
-        SEND(l->clients[i], m);
+        struct client_lame_duck *tell = MSG_NEW(client_types, CLIENT_LAME_DUCK, client_lame_duck);
+        SEND(l->clients[i], tell);
     }
+    if (l->client_count > 0) {
+        l->close_every_ms = m->over_ms / l->client_count;
+        l->close_batch = l->close_every_ms == 0 ? (uint32_t)(l->client_count / m->over_ms) + 1 : 1;
+        if (l->close_every_ms > CLOSE_EVERY_MAX_MS)
+            l->close_every_ms = CLOSE_EVERY_MAX_MS;
+        timer_arm(&l->timer, &l->actor, 0, m->grace_ms);
+    }
+}
+
+static void on_close_next(struct listener_state *l)
+{
+    for (uint32_t i = 0; i < l->close_batch && i < l->client_count; i++)
+        close_client(l, l->client_count - 1 - i);
+    uint64_t half = l->close_every_ms / 2;
+    timer_arm(&l->timer, &l->actor, 0, half + prng_below(worker_prng(), half + 1));
 }
 
 static void listener_receive(struct actor *self, struct msg *m)
@@ -125,18 +167,19 @@ static void listener_receive(struct actor *self, struct msg *m)
     struct listener_state *l = (struct listener_state *)(void *)self;
     switch ((enum listener_message)m->type->kind) {
     case LISTENER_GONE: UNREACHABLE("a listener asks nobody");
-    case LISTENER_STOP: on_stop(l); break;
-    case LISTENER_TIMER: break;
+    case LISTENER_STOP: on_stop(l, m); break;
+    case LISTENER_TIMER: on_close_next(l); break;
     case LISTENER_IO: UNREACHABLE("a listener asks the world for nothing but its socket");
-    case LISTENER_OPEN: on_open(l, (struct listener_open *)(void *)m); break;
+    case LISTENER_OPEN: l->settings = ((struct listener_open *)(void *)m)->settings; break;
     case LISTENER_ADOPT: on_adopt(l, (struct listener_adopt *)(void *)m); break;
     case LISTENER_CLIENT_CLOSED:
         on_client_closed(l, (struct listener_client_closed *)(void *)m);
         break;
     case LISTENER_LESS: l->connections -= ((struct listener_less *)(void *)m)->count; break;
-    case LISTENER_LAME_DUCK: listener_close(&l->socket); break;
+    case LISTENER_LAME_DUCK: on_lame_duck(l, (struct listener_lame_duck *)(void *)m); break;
     case LISTENER_KINDS: UNREACHABLE("no message has this kind");
     }
+    answer_when_empty(l);
     if (l->stopping && l->client_count == 0)
         actor_exit(self);
 }
@@ -144,7 +187,10 @@ static void listener_receive(struct actor *self, struct msg *m)
 static void listener_done(struct actor *self)
 {
     struct listener_state *l = (struct listener_state *)(void *)self;
+    timer_cancel(&l->timer);
     mem_free(l->clients);
+    reply_gone(&l->emptied);
+    reply_gone(&l->stopped);
 }
 
 static const struct actor_class listener_class = {
@@ -156,10 +202,19 @@ static const struct actor_class listener_class = {
     .done = listener_done,
 };
 
-struct actor_ref listener_spawn(const struct listener_options *options)
+int listener_spawn(const struct listener_options *options, bool listens,
+                   struct actor_ref *ret_listener, struct net_address *ret_address)
 {
-    struct listener_state *l = (struct listener_state *)(void *)actor_spawn(&listener_class, sizeof *l);
+    struct listener_state *l =
+        (struct listener_state *)(void *)actor_spawn(&listener_class, sizeof *l);
     l->options = *options;
-    l->next_cid = 1;
-    return l->actor.self;
+    l->next_cid = FIRST_CID;
+    *ret_listener = l->actor.self;
+    if (!listens)
+        return 0;
+    const struct listen_options listen = {options->address, BACKLOG};
+    int status = net_listen(&l->actor, &listen, on_accept, &l->socket);
+    if (status == 0)
+        listener_address(l->socket, ret_address);
+    return status;
 }

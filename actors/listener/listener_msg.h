@@ -19,7 +19,8 @@ struct client_settings;
     X(LISTENER_ADOPT,         listener_adopt,         listener_adopt_drop)  /* first listener: this one is yours */ \
     X(LISTENER_CLIENT_CLOSED, listener_client_closed, msg_drop_plain)       /* client: I am ending */ \
     X(LISTENER_LESS,          listener_less,          msg_drop_plain)       /* other listener: so many ended */ \
-    X(LISTENER_LAME_DUCK,     listener_lame_duck,     msg_drop_plain)       /* server: no new ones */
+    R(LISTENER_LAME_DUCK,     listener_lame_duck,     msg_drop_plain)       /* lifecycle: no new ones, and let
+                                                                                yours go; answered when none is left */
 /* clang-format on */
 
 enum listener_message { LISTENER_MESSAGES(MSG_ENUM_ROW, MSG_REQUEST_ENUM_ROW) LISTENER_KINDS };
@@ -51,6 +52,9 @@ struct listener_less {
 
 struct listener_lame_duck {
     struct msg msg;
+    const struct msg_type *answer; /* a plain struct msg */
+    uint64_t grace_ms;             /* before the first client is closed */
+    uint64_t over_ms;              /* time in which all are */
 };
 
 msg_drop_fn listener_adopt_drop;

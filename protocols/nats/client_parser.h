@@ -30,10 +30,10 @@ enum client_op {
 };
 
 enum client_parse {
-    CLIENT_PARSE_MORE,      /* a whole line has not come yet */
-    CLIENT_PARSE_LINE,      /* ret_line is set */
-    CLIENT_PARSE_UNKNOWN,   /* no operation starts like this */
-    CLIENT_PARSE_TOO_LONG,  /* its argument is over the limit */
+    CLIENT_PARSE_MORE,     /* a whole line has not come yet */
+    CLIENT_PARSE_LINE,     /* ret_line is set */
+    CLIENT_PARSE_UNKNOWN,  /* no operation starts like this */
+    CLIENT_PARSE_TOO_LONG, /* its argument is over the limit */
 };
 
 struct client_line {

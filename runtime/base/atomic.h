@@ -16,13 +16,15 @@
 #endif
 
 #define ATOMIC_LOAD(at, order) (ATOMIC_SWITCH(), atomic_load_explicit((at), (order)))
-#define ATOMIC_STORE(at, value, order) (ATOMIC_SWITCH(), atomic_store_explicit((at), (value), (order)))
+#define ATOMIC_STORE(at, value, order) \
+    (ATOMIC_SWITCH(), atomic_store_explicit((at), (value), (order)))
 #define ATOMIC_EXCHANGE(at, value, order) \
     (ATOMIC_SWITCH(), atomic_exchange_explicit((at), (value), (order)))
-#define ATOMIC_ADD(at, value, order) (ATOMIC_SWITCH(), atomic_fetch_add_explicit((at), (value), (order)))
-#define ATOMIC_CAS(at, expected, value, order)                                         \
-    (ATOMIC_SWITCH(), atomic_compare_exchange_strong_explicit((at), (expected), (value), \
-                                                              (order), memory_order_relaxed))
+#define ATOMIC_ADD(at, value, order) \
+    (ATOMIC_SWITCH(), atomic_fetch_add_explicit((at), (value), (order)))
+#define ATOMIC_CAS(at, expected, value, order)                                                    \
+    (ATOMIC_SWITCH(), atomic_compare_exchange_strong_explicit((at), (expected), (value), (order), \
+                                                              memory_order_relaxed))
 
 /* A counter with one writer that others read: the store costs what a plain one does. */
 #define COUNTER_ADD(at, value)                                                              \

@@ -175,7 +175,8 @@ static void *run_worker(void *context)
 void host_run(struct system *system)
 {
     for (unsigned i = 1; i < system->worker_count; i++)
-        CHECK(pthread_create(&system->workers[i]->io->thread, NULL, run_worker, system->workers[i]) == 0);
+        CHECK(pthread_create(&system->workers[i]->io->thread, NULL, run_worker,
+                             system->workers[i]) == 0);
     (void)run_worker(system->workers[0]);
     for (unsigned i = 1; i < system->worker_count; i++)
         CHECK(pthread_join(system->workers[i]->io->thread, NULL) == 0);

@@ -325,7 +325,8 @@ _Static_assert(sizeof(struct iovec) == sizeof(uv_buf_t) &&
 ssize_t host_try_write(struct conn *conn, const struct iovec *parts, unsigned count)
 {
     DCHECK(!conn->closing);
-    int written = uv_try_write((uv_stream_t *)&conn->tcp, (const uv_buf_t *)(const void *)parts, count);
+    int written =
+        uv_try_write((uv_stream_t *)&conn->tcp, (const uv_buf_t *)(const void *)parts, count);
     return written == UV_EAGAIN ? 0 : written;
 }
 
