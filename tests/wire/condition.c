@@ -192,10 +192,10 @@ static bool test(json_t *value, const char *condition, struct text *why)
         const char *word;
         bool (*holds)(json_t *value, const char *operand, struct text *why);
     } tests[] = {
-        {"=", test_equal},        {"!=", test_unequal},   {"~", test_pattern},
-        {"<", test_less},         {"<=", test_at_most},   {">", test_more},
-        {">=", test_at_least},    {"absent", test_absent}, {"present", test_present},
-        {"count", test_count},    {"has", test_has},      {"is", test_is},
+        {"=", test_equal},     {"!=", test_unequal},    {"~", test_pattern},
+        {"<", test_less},      {"<=", test_at_most},    {">", test_more},
+        {">=", test_at_least}, {"absent", test_absent}, {"present", test_present},
+        {"count", test_count}, {"has", test_has},       {"is", test_is},
     };
     size_t size = strcspn(condition, " ");
     const char *operand = condition + size;

@@ -168,8 +168,7 @@ static int process_server_start(struct wire_backend *b, unsigned server,
         return rc;
     fd_close(&s->inotify);
     s->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (s->inotify < 0 ||
-        inotify_add_watch(s->inotify, s->dir, IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
+    if (s->inotify < 0 || inotify_add_watch(s->inotify, s->dir, IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
         return -errno;
     int pipes[2];
     if (pipe2(pipes, O_CLOEXEC) != 0)
@@ -546,9 +545,9 @@ static enum wire_step process_step(struct wire_backend *b, int64_t until_ns)
         set.count = 0;
         watch_all(self, &set);
         int64_t left = until_ns - process_now(b);
-        int timeout = left <= 0                                  ? 0
+        int timeout = left <= 0                                ? 0
                       : left / 1000000 >= (int64_t)POLL_MS_MAX ? POLL_MS_MAX
-                                                                 : (int)(left / 1000000) + 1;
+                                                               : (int)(left / 1000000) + 1;
         int ready = poll(set.fds, set.count, timeout);
         for (unsigned i = 0; ready > 0 && i < set.count; i++) {
             if (set.fds[i].revents != 0)

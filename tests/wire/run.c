@@ -497,9 +497,9 @@ static bool do_raw(struct session *s, const struct step *step)
 /* The CONNECT of a client: the default with the script's fields over it; null takes one out. */
 static json_t *connect_fields(const char *name, const char *more)
 {
-    json_t *fields = json_pack("{s:b,s:b,s:b,s:s,s:s,s:s,s:i,s:b}", "verbose", 0, "pedantic", 0,
-                               "tls_required", 0, "name", name, "lang", "wire", "version", "1",
-                               "protocol", 1, "headers", 1);
+    json_t *fields =
+        json_pack("{s:b,s:b,s:b,s:s,s:s,s:s,s:i,s:b}", "verbose", 0, "pedantic", 0, "tls_required",
+                  0, "name", name, "lang", "wire", "version", "1", "protocol", 1, "headers", 1);
     CHECK(fields != NULL);
     json_t *over = json_loads(more == NULL || *more == '\0' ? "{}" : more, 0, NULL);
     if (over == NULL || json_object_update(fields, over) != 0) {
@@ -528,7 +528,8 @@ static bool greet(struct session *s, int conn, const json_t *fields)
     free(json);
     bool sent = session_send(s, conn, text_bytes(&line));
     text_done(&line);
-    if (!sent || (json_is_true(json_object_get(fields, "verbose")) && !expect_on(s, conn, &want_ok)))
+    if (!sent ||
+        (json_is_true(json_object_get(fields, "verbose")) && !expect_on(s, conn, &want_ok)))
         return false;
     if (!expect_on(s, conn, &want_pong))
         return false;
@@ -665,7 +666,8 @@ static bool http_until(struct session *s, int server, const char *path, const ch
         struct text why = {0};
         if (!http_get(s, server, path))
             return false;
-        bool ok = condition == NULL || condition_holds(text_bytes(&s->answer.body), condition, &why);
+        bool ok =
+            condition == NULL || condition_holds(text_bytes(&s->answer.body), condition, &why);
         bool over = s->ops->now(s->backend) >= deadline;
         if (!ok && over)
             session_fail(s, "GET %s: expected %s: %s", path, condition, text_string(&why));
@@ -748,8 +750,7 @@ static bool do_let(struct session *s, const struct step *step)
     int conn = step->name_count == 0 ? 0 : session_conn(s, step->names[0]);
     if (conn < 0)
         return false;
-    const struct text *document =
-        step->name_count == 0 ? &s->answer.body : &s->conns[conn].info;
+    const struct text *document = step->name_count == 0 ? &s->answer.body : &s->conns[conn].info;
     struct text value = {0};
     struct text why = {0};
     bool ok = condition_value(text_bytes(document), step->text, &value, &why) ||
@@ -787,16 +788,16 @@ static bool do_repeat(struct session *s, const struct step *step)
 }
 
 static step_fn *const step_fns[] = {
-    [STEP_SERVER] = do_server,   [STEP_LAUNCH] = do_launch, [STEP_START] = do_start,
-    [STEP_CONFIG] = do_config,   [STEP_SIGNAL] = do_signal, [STEP_EXITS] = do_exits,
-    [STEP_CLIENT] = do_client,   [STEP_RAW] = do_raw,       [STEP_SEND] = do_send,
-    [STEP_EXPECT] = do_expect,   [STEP_ONE_OF] = do_one_of, [STEP_UNORDERED] = do_unordered,
-    [STEP_PING] = do_ping,       [STEP_CLOSED] = do_end,    [STEP_REFUSED] = do_end,
-    [STEP_CLOSE] = do_close,     [STEP_HOLD] = do_hold,     [STEP_RESUME] = do_hold,
-    [STEP_INFO] = do_info,       [STEP_PAYLOAD] = do_info,  [STEP_HTTP] = do_http,
-    [STEP_STATUS] = do_status,   [STEP_JSON] = do_json,     [STEP_BODY] = do_body,
-    [STEP_HEADER] = do_header,   [STEP_LOG] = do_log,       [STEP_NO_LOG] = do_log,
-    [STEP_FILE] = do_file,       [STEP_LET] = do_let,       [STEP_ADVANCE] = do_advance,
+    [STEP_SERVER] = do_server, [STEP_LAUNCH] = do_launch, [STEP_START] = do_start,
+    [STEP_CONFIG] = do_config, [STEP_SIGNAL] = do_signal, [STEP_EXITS] = do_exits,
+    [STEP_CLIENT] = do_client, [STEP_RAW] = do_raw,       [STEP_SEND] = do_send,
+    [STEP_EXPECT] = do_expect, [STEP_ONE_OF] = do_one_of, [STEP_UNORDERED] = do_unordered,
+    [STEP_PING] = do_ping,     [STEP_CLOSED] = do_end,    [STEP_REFUSED] = do_end,
+    [STEP_CLOSE] = do_close,   [STEP_HOLD] = do_hold,     [STEP_RESUME] = do_hold,
+    [STEP_INFO] = do_info,     [STEP_PAYLOAD] = do_info,  [STEP_HTTP] = do_http,
+    [STEP_STATUS] = do_status, [STEP_JSON] = do_json,     [STEP_BODY] = do_body,
+    [STEP_HEADER] = do_header, [STEP_LOG] = do_log,       [STEP_NO_LOG] = do_log,
+    [STEP_FILE] = do_file,     [STEP_LET] = do_let,       [STEP_ADVANCE] = do_advance,
     [STEP_REPEAT] = do_repeat,
 };
 

@@ -23,7 +23,7 @@ struct source {
     struct text file;
     char **lines; /* into file */
     int count;
-    int next;         /* index of the next line to read */
+    int next; /* index of the next line to read */
     bool in_block;
     struct text *why; /* the caller's */
 };
@@ -556,6 +556,26 @@ static bool sentence_take(struct source *s, char *rest)
     return true;
 }
 
+/* The file is named after the sentence: letters and digits in lower case, one _ for what is between. */
+static bool name_is_sentence(const struct script *script)
+{
+    const char *name = strrchr(script->path, '/');
+    name = name == NULL ? script->path : name + 1;
+    const char *p = script->sentence;
+    while (*p != '\0') {
+        if (isalnum((unsigned char)*p)) {
+            if (tolower((unsigned char)*p++) != *name++)
+                return false;
+            continue;
+        }
+        while (*p != '\0' && !isalnum((unsigned char)*p))
+            p++;
+        if (*p != '\0' && *name++ != '_')
+            return false;
+    }
+    return strcmp(name, ".nt") == 0;
+}
+
 /* The lines before the first step: test, needs, only. */
 static bool head_parse(struct source *s)
 {
@@ -586,26 +606,6 @@ static bool head_parse(struct source *s)
     if (s->script->sentence == NULL)
         return fail(s, "a script begins with: test \"sentence\"");
     return name_is_sentence(s->script) || fail(s, "the file name is not the sentence");
-}
-
-/* The file is named after the sentence: letters and digits in lower case, one _ for what is between. */
-static bool name_is_sentence(const struct script *script)
-{
-    const char *name = strrchr(script->path, '/');
-    name = name == NULL ? script->path : name + 1;
-    const char *p = script->sentence;
-    while (*p != '\0') {
-        if (isalnum((unsigned char)*p)) {
-            if (tolower((unsigned char)*p++) != *name++)
-                return false;
-            continue;
-        }
-        while (*p != '\0' && !isalnum((unsigned char)*p))
-            p++;
-        if (*p != '\0' && *name++ != '_')
-            return false;
-    }
-    return strcmp(name, ".nt") == 0;
 }
 
 static int file_read(const char *path, struct text *ret)

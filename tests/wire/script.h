@@ -61,8 +61,8 @@ struct step {
     char *text;   /* given */
     char *more;   /* given */
     long long number;
-    bool regex;  /* text is a pattern */
-    bool strict; /* not even a PING or an INFO may come before */
+    bool regex;         /* text is a pattern */
+    bool strict;        /* not even a PING or an INFO may come before */
     struct step *block; /* given */
     unsigned block_count;
 };

@@ -198,8 +198,7 @@ static bool add_server_fact(struct session *s, struct bytes word, struct text *r
 static bool add_variable(struct session *s, struct bytes word, int server, struct text *ret)
 {
     if (bytes_are(word, "dir") && server >= 0) {
-        text_add_string(ret,
-                        s->ops->server_dir(s->backend, (unsigned)server, s->servers[server]));
+        text_add_string(ret, s->ops->server_dir(s->backend, (unsigned)server, s->servers[server]));
         return true;
     }
     if (word.size == 1 && word.at[0] >= '1' && word.at[0] <= '9') {
@@ -256,8 +255,7 @@ int64_t session_deadline(const struct session *s)
 
 bool session_step(struct session *s, int64_t deadline)
 {
-    return s->ops->step(s->backend, deadline) == WIRE_CHANGED ||
-           s->ops->now(s->backend) < deadline;
+    return s->ops->step(s->backend, deadline) == WIRE_CHANGED || s->ops->now(s->backend) < deadline;
 }
 
 static bool wants(const char *wanted, const char *verb)

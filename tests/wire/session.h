@@ -29,13 +29,13 @@ struct session_var {
 
 struct session {
     const struct wire_ops *ops;
-    struct wire_backend *backend; /* borrowed */
-    const struct script *script;  /* borrowed */
-    const struct step *step;      /* the one that runs; borrowed */
-    struct text *report;          /* the caller's */
-    int64_t patience_ns;          /* how long an expectation waits */
-    unsigned split;               /* where SEND_SPLIT cuts; 0: nowhere */
-    size_t split_size;            /* how many bytes SEND_SPLIT sends; known once it ran */
+    struct wire_backend *backend;    /* borrowed */
+    const struct script *script;     /* borrowed */
+    const struct step *step;         /* the one that runs; borrowed */
+    struct text *report;             /* the caller's */
+    int64_t patience_ns;             /* how long an expectation waits */
+    unsigned split;                  /* where SEND_SPLIT cuts; 0: nowhere */
+    size_t split_size;               /* how many bytes SEND_SPLIT sends; known once it ran */
     char *servers[WIRE_SERVERS_MAX]; /* given; names */
     struct session_conn conns[WIRE_CONNS_MAX]; /* 0 is kept for HTTP */
     struct session_var vars[SESSION_VARS_MAX];
