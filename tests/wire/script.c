@@ -144,16 +144,24 @@ static bool number_take(struct source *s, char **rest, struct step *step)
     return true;
 }
 
+static bool is_balanced(const char *text)
+{
+    int depth = 0;
+    for (; *text != '\0'; text++)
+        depth += (*text == '{') - (*text == '}');
+    return depth == 0;
+}
+
 /* A configuration block: `{` ends the line, `}` stands alone in column 0; or `{ all in one line }`. */
 static bool config_take(struct source *s, char *open, struct step *step)
 {
     struct text config = {0};
     size_t size = strlen(open);
-    bool closed = size > 1 && open[size - 1] == '}';
+    bool closed = is_balanced(open);
     if (closed)
         text_add(&config, (struct bytes){open + 1, size - 2});
     else if (*skip_spaces(open + 1) != '\0')
-        text_add_string(&config, open + 1);
+        text_format(&config, "%s\n", open + 1);
     while (!closed && s->next < s->count) {
         const char *line = s->lines[s->next++];
         closed = line[0] == '}';
