@@ -144,33 +144,33 @@ static bool number_take(struct source *s, char **rest, struct step *step)
     return true;
 }
 
-static bool is_balanced(const char *text)
+/* How many braces the text leaves open. */
+static int open_braces(const char *text)
 {
     int depth = 0;
     for (; *text != '\0'; text++)
         depth += (*text == '{') - (*text == '}');
-    return depth == 0;
+    return depth;
 }
 
-/* A configuration block: `{` ends the line, `}` stands alone in column 0; or `{ all in one line }`. */
+/* A configuration block: from `{` to the line that ends with its `}`. */
 static bool config_take(struct source *s, char *open, struct step *step)
 {
     struct text config = {0};
-    size_t size = strlen(open);
-    bool closed = is_balanced(open);
-    if (closed)
-        text_add(&config, (struct bytes){open + 1, size - 2});
-    else if (*skip_spaces(open + 1) != '\0')
-        text_format(&config, "%s\n", open + 1);
-    while (!closed && s->next < s->count) {
+    text_add_string(&config, open + 1);
+    int depth = open_braces(open);
+    while (depth > 0 && s->next < s->count) {
         const char *line = s->lines[s->next++];
-        closed = line[0] == '}';
-        if (!closed)
-            text_format(&config, "%s\n", line);
+        text_format(&config, "\n%s", line);
+        depth += open_braces(line);
     }
-    step->text = copy(text_bytes(&config));
+    while (config.size > 0 && strchr(SPACES "\n", config.at[config.size - 1]) != NULL)
+        config.size--;
+    bool closed = depth == 0 && config.size > 0 && config.at[config.size - 1] == '}';
+    if (closed)
+        step->text = copy((struct bytes){config.at, config.size - 1});
     text_done(&config);
-    return closed || fail(s, "the configuration has no end: } in the first column");
+    return closed || fail(s, "the configuration does not end with its }");
 }
 
 static bool parse_server(struct source *s, char *rest, struct step *step)
