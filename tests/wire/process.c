@@ -266,12 +266,15 @@ static int process_server_file(struct wire_backend *b, unsigned server, const ch
     return rc;
 }
 
-/* Takes the ports file if it is there and whole. */
+/* Takes the ports file if it is there and whole. One that a killed server left behind has another
+ * pid in its name. */
 static void server_look_for_ports(struct wire_backend *b, unsigned server)
 {
     struct process_server *s = server_of(b, server);
     struct text content = {0};
-    if (process_server_file(b, server, "*.ports", &content) == 0 && content.size > 0) {
+    char pattern[32];
+    snprintf(pattern, sizeof(pattern), "*_%d.ports", (int)s->pid);
+    if (process_server_file(b, server, pattern, &content) == 0 && content.size > 0) {
         s->ports = json_loadb(content.at, content.size, 0, NULL);
         if (s->ports != NULL)
             s->state = WIRE_READY;
