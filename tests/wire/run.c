@@ -199,13 +199,13 @@ static bool do_log(struct session *s, const struct step *step)
     return ok;
 }
 
-/* Whether the file is as the step wants it: content that matches, or absent. */
-static bool file_is(struct session *s, int server, const struct step *step, const char *pattern,
+/* Whether the file is as wanted: content that matches the pattern, or absent when it is NULL. */
+static bool file_is(struct session *s, int server, const char *glob, const char *pattern,
                     struct text *ret_content)
 {
     struct text why = {0};
     text_clear(ret_content);
-    int rc = s->ops->server_file(s->backend, (unsigned)server, step->more, ret_content);
+    int rc = s->ops->server_file(s->backend, (unsigned)server, glob, ret_content);
     bool ok = pattern == NULL ? rc == -ENOENT
                               : rc == 0 && condition_matches(text_string(ret_content), pattern,
                                                              &s->groups, &why);
@@ -214,25 +214,35 @@ static bool file_is(struct session *s, int server, const struct step *step, cons
     return ok;
 }
 
+static bool wait_file(struct session *s, int server, const char *glob, const char *pattern)
+{
+    struct text content = {0};
+    int64_t deadline = session_deadline(s);
+    bool ok = false;
+    while (!(ok = file_is(s, server, glob, pattern, &content))) {
+        int64_t now = s->ops->now(s->backend);
+        if (now >= deadline)
+            break;
+        (void)s->ops->step(s->backend, now + RETRY_NS);
+    }
+    if (!ok)
+        session_fail(s, "file %s: expected %s, content: %s", glob,
+                     pattern == NULL ? "none" : pattern, text_string(&content));
+    text_done(&content);
+    return ok;
+}
+
 static bool do_file(struct session *s, const struct step *step)
 {
     int server = session_server(s, step->target);
-    if (server < 0)
-        return false;
+    struct text glob = {0};
     struct text pattern = {0};
-    struct text content = {0};
-    bool ok = step->text == NULL || session_expand(s, bytes_of(step->text), server, &pattern);
-    const char *wanted = step->text == NULL ? NULL : text_string(&pattern);
-    int64_t deadline = session_deadline(s);
-    while (ok && !file_is(s, server, step, wanted, &content)) {
-        int64_t now = s->ops->now(s->backend);
-        if (now >= deadline)
-            ok = session_fail(s, "file %s: expected %s, content: %s", step->more,
-                              wanted == NULL ? "none" : wanted, text_string(&content));
-        (void)s->ops->step(s->backend, now + RETRY_NS);
-    }
+    bool ok =
+        server >= 0 && session_expand(s, bytes_of(step->more), server, &glob) &&
+        (step->text == NULL || session_expand(s, bytes_of(step->text), server, &pattern)) &&
+        wait_file(s, server, text_string(&glob), step->text == NULL ? NULL : text_string(&pattern));
+    text_done(&glob);
     text_done(&pattern);
-    text_done(&content);
     return ok;
 }
 
