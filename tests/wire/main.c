@@ -223,7 +223,7 @@ static int option_take(struct suite *suite, int argc, char **argv, int i)
 
 int main(int argc, char **argv)
 {
-    static struct suite suite = {.jobs_max = 2, .world.backend_new = process_world};
+    struct suite suite = {.jobs_max = 2, .world.backend_new = process_world};
     int i = 1;
     while (i > 0 && i < argc && argv[i][0] == '-')
         i = option_take(&suite, argc, argv, i);
