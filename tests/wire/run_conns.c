@@ -169,4 +169,3 @@ bool run_hold(struct session *s, const struct step *step)
 {
     return run_for_each_conn(s, step, hold_on);
 }
-

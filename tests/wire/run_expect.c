@@ -108,7 +108,7 @@ bool run_expect_on(struct session *s, int conn, const struct step *step)
 
 /* Calls the function for each connection the step names. */
 bool run_for_each_conn(struct session *s, const struct step *step,
-                          bool (*each)(struct session *s, int conn, const struct step *step))
+                       bool (*each)(struct session *s, int conn, const struct step *step))
 {
     for (unsigned i = 0; i < step->name_count; i++) {
         int conn = session_conn(s, step->names[i]);
@@ -242,4 +242,3 @@ bool run_info(struct session *s, const struct step *step)
 {
     return run_for_each_conn(s, step, info_on);
 }
-

@@ -2,7 +2,6 @@
 /* run_http.c -- steps that ask a monitoring port and judge its answer. */
 #include "tests/wire/run_steps.h"
 
-
 #include "runtime/base/check.h"
 
 #define RETRY_NS (10 * (int64_t)1000000)
@@ -115,4 +114,3 @@ bool run_header(struct session *s, const struct step *step)
     text_done(&value);
     return ok;
 }
-

@@ -226,4 +226,3 @@ bool run_file(struct session *s, const struct step *step)
     text_done(&pattern);
     return ok;
 }
-
