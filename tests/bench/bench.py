@@ -270,6 +270,28 @@ def machine(options):
     ]
 
 
+class Disturbance:
+    """What the machine did meanwhile that was not this benchmark: it decides whether figures count."""
+
+    def __init__(self):
+        self.begin = self.look()
+
+    @staticmethod
+    def look():
+        """Seconds: now, CPU used by all, CPU stolen by the host, CPU used by us."""
+        with open("/proc/stat", encoding="utf-8") as stat:
+            ticks = [int(word) / os.sysconf("SC_CLK_TCK") for word in stat.readline().split()[1:9]]
+        user, nice, system, _, _, irq, softirq, steal = ticks
+        ours = sum(usage.ru_utime + usage.ru_stime for usage in
+                   map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+        return time.monotonic(), user + nice + system + irq + softirq, steal, ours
+
+    def text(self):
+        seconds, used, stolen, ours = (b - a for a, b in zip(self.begin, self.look()))
+        return (f"while it ran ({seconds:.0f} s): others used {max(0, used - ours) / seconds:.2f} cores, "
+                f"the host took {stolen / seconds:.2f}")
+
+
 NOTES = (
     "CPU: nanoseconds of server CPU for each unit; 1,000 ns are one CPU second per million.",
     "ratio: Myelin / nats-server; for costs lower is better, for rates higher.",
@@ -322,9 +344,11 @@ def main():
     columns = columns_of(options)
     check_programs(parser, options, columns)
     facts, results, failures = machine(options), [], []
+    disturbance = Disturbance()
     for at, row in enumerate(rows):
         print(f"[{at + 1}/{len(rows)}] {row.name}", file=sys.stderr)
         results.append((row, run_row(row, columns, options, failures)))
+    facts.append(disturbance.text())
     tables = [("Cost", main_table(results, columns), 3), ("Throughput", rates_table(results, columns), 1)]
     print("\n".join(facts))
     for title, (head, lines), texts in tables:
