@@ -7,9 +7,11 @@
 #include "protocols/conf/conf_duration.h"
 #include "protocols/conf/conf_path.h"
 #include "runtime/base/check.h"
+#include "server/address.h"
 #include "server/options_reader.h"
 
 static const int64_t SECOND = 1000000000;
+static const int64_t PAYLOAD_BYTES_ADVISED = 8 << 20;
 
 void options_init(struct options *o)
 {
@@ -39,6 +41,15 @@ void options_read(struct options *o, const struct conf_tree *tree, struct text *
         text_add(warnings, "%s: config has no values or is empty\n",
                  o->config_file == NULL ? "" : o->config_file);
     options_reader_section(&r, root, options_keys, o);
+}
+
+void options_add_notice(struct options *o, struct bytes notice)
+{
+    const char **grown = arena_alloc(&o->arena, (o->notice_count + 1) * sizeof(o->notices[0]));
+    for (size_t i = 0; i < o->notice_count; i++)
+        grown[i] = o->notices[i];
+    grown[o->notice_count++] = arena_copy(&o->arena, notice);
+    o->notices = grown;
 }
 
 static void default_text(const char **field, const char *value)
@@ -86,6 +97,10 @@ void options_set_defaults(struct options *o)
     default_number(&o->timing.reconnect_error_reports, 1);
     if (o->auth.timeout_s == 0)
         o->auth.timeout_s = 2;
+    if (o->limits.payload_bytes_max > PAYLOAD_BYTES_ADVISED)
+        options_add_notice(
+            o, BYTES("Maximum payloads over 8.00 MB are generally discouraged and could "
+                     "lead to poor performance"));
 }
 
 int options_check(const struct options *o, struct text *problem)
@@ -109,6 +124,15 @@ int options_check(const struct options *o, struct text *problem)
     }
     if (o->server_name != NULL && strchr(o->server_name, ' ') != NULL) {
         text_add(problem, "server name cannot contain spaces");
+        return -EINVAL;
+    }
+    struct bytes host;
+    int port;
+    const char *advertise = o->client.advertise == NULL ? "" : o->client.advertise;
+    if (advertise[0] != '\0' && !address_parse(bytes_of(advertise), o->client.port, &host, &port)) {
+        text_add(problem,
+                 "Error setting server INFO with ClientAdvertise value of %s, err=no address",
+                 advertise);
         return -EINVAL;
     }
     return 0;

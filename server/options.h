@@ -39,7 +39,7 @@ struct options_user {
 struct options_listener {
     const char *host;
     int port;
-    const char *advertise; /* HOST or HOST:PORT, or NULL */
+    const char *advertise; /* for address_parse; or NULL */
 };
 
 struct options_monitor {
@@ -113,7 +113,7 @@ struct options {
     struct options_pair *metadata;
     size_t metadata_count;
     int workers;          /* 0: as many as the machine has */
-    const char **notices; /* what was accepted though it does nothing yet; for the log */
+    const char **notices; /* what the operator is to know; for the log, as warnings */
     size_t notice_count;
 };
 
@@ -124,6 +124,9 @@ void options_done(struct options *o);
 /* Reads a configuration. Each problem is one line (FILE:LINE:COL: TEXT) in errors or in warnings. */
 void options_read(struct options *o, const struct conf_tree *tree, struct text *errors,
                   struct text *warnings);
+
+/* For the log, once there is one. */
+void options_add_notice(struct options *o, struct bytes notice);
 
 /* Fills in what is unset. */
 void options_set_defaults(struct options *o);

@@ -324,7 +324,8 @@ static void set_tags(struct options_reader *r, const struct options_key *key,
         grown[i] = o->tags[i];
     o->tags = grown;
     if (!is_array) {
-        add_tag(r, node->as.text);
+        if (options_reader_expect(r, node, CONF_STRING))
+            add_tag(r, node->as.text);
         return;
     }
     for (const struct conf_node *item = conf_first(node); item != NULL; item = item->next) {
@@ -334,7 +335,8 @@ static void set_tags(struct options_reader *r, const struct options_key *key,
                 "error parsing tags: unsupported type *conf.token where string is expected");
             return;
         }
-        add_tag(r, item->as.text);
+        if (options_reader_expect(r, item, CONF_STRING))
+            add_tag(r, item->as.text);
     }
     CHECK(o->tag_count == 0 || o->tags != NULL);
 }

@@ -13,6 +13,7 @@
 #include "protocols/conf/conf_json.h"
 #include "protocols/conf/conf_quote.h"
 #include "runtime/base/check.h"
+#include "server/address.h"
 
 /* ---- messages ---- */
 
@@ -21,6 +22,9 @@ static void add_place(struct text *into, const struct conf_node *node)
     DCHECK(node->line >= 1);
     text_add(into, "%s:%d:%d: ", node->file, node->line, node->column);
 }
+
+static void add_message(struct text *into, const struct conf_node *node, const char *format,
+                        va_list args) __attribute__((format(printf, 3, 0)));
 
 static void add_message(struct text *into, const struct conf_node *node, const char *format,
                         va_list args)
@@ -60,11 +64,7 @@ void options_reader_notice(struct options_reader *r, const struct conf_node *nod
     add_message(&text, node, format, args);
     va_end(args);
     CHECK(text.size > 0 && text.at[text.size - 1] == '\n');
-    const char **grown = arena_alloc(&o->arena, (o->notice_count + 1) * sizeof(o->notices[0]));
-    if (o->notice_count > 0)
-        memcpy(grown, o->notices, o->notice_count * sizeof(o->notices[0]));
-    grown[o->notice_count++] = arena_copy(&o->arena, (struct bytes){text.at, text.size - 1});
-    o->notices = grown;
+    options_add_notice(o, (struct bytes){text.at, text.size - 1});
     text_done(&text);
 }
 
@@ -106,9 +106,19 @@ void options_reader_show(struct text *into, const struct conf_node *node)
     }
 }
 
+/* Such a text would be cut short where the options keep it. */
+static bool has_nul(struct bytes text)
+{
+    return text.size > 0 && memchr(text.at, '\0', text.size) != NULL;
+}
+
 bool options_reader_expect(struct options_reader *r, const struct conf_node *node,
                            enum conf_type type)
 {
+    if (node->type == type && type == CONF_STRING && has_nul(node->as.text)) {
+        options_reader_error(r, node, "a text with a NUL byte is not supported");
+        return false;
+    }
     if (node->type == type)
         return true;
     options_reader_error(r, node, "interface conversion: interface {} is %s, not %s",
@@ -252,47 +262,6 @@ void options_set_duration(struct options_reader *r, const struct options_key *ke
 
 /* ---- addresses ---- */
 
-/* The last colon parts them, and IPv6 stands in brackets. */
-static bool split_host_port(struct bytes text, struct bytes *ret_host, struct bytes *ret_port)
-{
-    const char *colon = text.size == 0 ? NULL : memrchr(text.at, ':', text.size);
-    if (colon == NULL)
-        return false;
-    struct bytes host = {text.at, (size_t)(colon - text.at)};
-    *ret_port = (struct bytes){colon + 1, text.size - host.size - 1};
-    bool bracketed = host.size >= 2 && host.at[0] == '[' && host.at[host.size - 1] == ']';
-    if (bracketed)
-        host = (struct bytes){host.at + 1, host.size - 2};
-    else if (host.size > 0 && memchr(host.at, ':', host.size) != NULL)
-        return false;
-    if (host.size > 0 &&
-        (memchr(host.at, '[', host.size) != NULL || memchr(host.at, ']', host.size) != NULL))
-        return false;
-    if (ret_port->size > 0 && (memchr(ret_port->at, '[', ret_port->size) != NULL ||
-                               memchr(ret_port->at, ']', ret_port->size) != NULL))
-        return false;
-    *ret_host = host;
-    return true;
-}
-
-static bool parse_port(struct bytes text, int *ret_port)
-{
-    bool negative = text.size > 0 && text.at[0] == '-';
-    size_t i = text.size > 0 && (negative || text.at[0] == '+') ? 1 : 0;
-    if (i == text.size)
-        return false;
-    int64_t port = 0;
-    for (; i < text.size; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9')
-            return false;
-        port = port * 10 + (text.at[i] - '0');
-        if (port > INT_MAX)
-            port = INT_MAX;
-    }
-    *ret_port = (int)(negative ? -port : port);
-    return true;
-}
-
 static void quote_error(struct options_reader *r, const struct conf_node *node, const char *what,
                         struct bytes text)
 {
@@ -318,11 +287,13 @@ bool options_reader_listen(struct options_reader *r, const struct conf_node *nod
                              conf_type_name(node->type));
         return false;
     }
-    if (!split_host_port(node->as.text, &host, &port)) {
+    if (!options_reader_expect(r, node, CONF_STRING))
+        return false;
+    if (!address_split(node->as.text, &host, &port)) {
         quote_error(r, node, "could not parse address string", node->as.text);
         return false;
     }
-    if (!parse_port(port, &number)) {
+    if (!address_port(port, &number)) {
         quote_error(r, node, "could not parse port", port);
         return false;
     }

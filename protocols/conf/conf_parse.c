@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conf_parse.c -- the grammar: pairs in files, braces and brackets, variables, includes.
+/* conf_parse.c -- the grammar: pairs in files, braces and brackets.
  *
  * Idea        Recursive descent, one frame a bracket, over the words of conf_scan.c. A parser reads one
  *             text; an include and an environment variable's value have a parser of their own that
- *             shares the tree. Names are looked up through the open maps, inside out (struct scope),
- *             then in the environment.
+ *             shares the tree (conf_reference.c).
  *             A key waits on a stack for its value. A pair without a value ("{a: }") leaves its key
  *             there, and the map around then goes by that name: nats-server's digest depends on it.
  * Invariants  1. There is a waiting key whenever a value is set in a map.
@@ -14,63 +13,17 @@
 #include "protocols/conf/conf.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "protocols/conf/conf_error.h"
-#include "protocols/conf/conf_path.h"
+#include "protocols/conf/conf_parser.h"
 #include "protocols/conf/conf_scalar.h"
-#include "protocols/conf/conf_scan.h"
-#include "protocols/conf/conf_tree.h"
 #include "runtime/base/check.h"
-
-enum { PARSE_OVER = 1 };
-
-/* What all parsers of one tree share. */
-struct loading {
-    const struct conf_source *source; /* borrowed */
-    struct conf_tree *tree;
-    struct conf_error *error;
-    size_t bytes_left;
-    size_t files_left;
-};
-
-/* An open map or array. */
-struct scope {
-    const struct scope *outer;
-    struct conf_group *group;
-    bool is_map;
-};
-
-/* A variable of the environment whose value is being parsed. */
-struct expansion {
-    const struct expansion *outer;
-    struct bytes name;
-};
-
-struct parser {
-    struct loading *loading;
-    struct conf_scan scan;
-    const char *file;
-    int nesting;                        /* includes and variables around this text */
-    const struct conf_word *place;      /* of the variable this text is the value of, or NULL */
-    const char *place_file;             /* the same */
-    const struct expansion *expansions; /* going on */
-    const struct scope *scope;          /* the innermost open one */
-    struct conf_word *keys;             /* waiting for values */
-    size_t key_count;
-    size_t key_room;
-    bool at_key;          /* the last word was a key other than "}" */
-    struct conf_word end; /* where the text was over */
-};
-
-static int parse_text(struct parser *p, struct conf_group *into);
 
 /* ---- keys that wait ---- */
 
-static void push_key(struct parser *p, const struct conf_word *key)
+void parser_push_key(struct parser *p, const struct conf_word *key)
 {
     if (p->key_count == p->key_room) {
         size_t room = p->key_room == 0 ? 16 : 2 * p->key_room;
@@ -89,14 +42,14 @@ static struct conf_word pop_key(struct parser *p)
 
 static void note_key(struct parser *p, const struct conf_word *key)
 {
-    push_key(p, key);
+    parser_push_key(p, key);
     p->at_key = !bytes_are(key->text, "}");
 }
 
 /* ---- values ---- */
 
-static struct conf_node node_at(const struct parser *p, const struct conf_word *word,
-                                enum conf_type type)
+struct conf_node parser_node(const struct parser *p, const struct conf_word *word,
+                             enum conf_type type)
 {
     const struct conf_word *place = p->place != NULL ? p->place : word;
     return (struct conf_node){
@@ -120,8 +73,7 @@ static int refuse_size(struct parser *p, int rc, int line)
     return -EINVAL;
 }
 
-/* Puts the value where it belongs: behind the array, or under the waiting key, whose place it takes. */
-static int set_value(struct parser *p, struct conf_node *value)
+int parser_set_value(struct parser *p, struct conf_node *value)
 {
     struct conf_group *group = p->scope->group;
     int rc = conf_group_admits(group, value);
@@ -145,7 +97,7 @@ static int set_value(struct parser *p, struct conf_node *value)
 
 static int set_scalar(struct parser *p, const struct conf_word *word)
 {
-    struct conf_node node = node_at(p, word, CONF_STRING);
+    struct conf_node node = parser_node(p, word, CONF_STRING);
     struct conf_error *error = p->loading->error;
     int rc = 0;
     switch (word->type) {
@@ -172,215 +124,7 @@ static int set_scalar(struct parser *p, const struct conf_word *word)
     }
     if (rc != 0)
         return rc < 0 ? rc : 0;
-    return set_value(p, &node);
-}
-
-/* ---- variables ---- */
-
-static struct conf_node *find_in_scopes(const struct parser *p, struct bytes name)
-{
-    for (const struct scope *scope = p->scope; scope != NULL; scope = scope->outer) {
-        struct conf_node *node = scope->is_map ? conf_find(scope->group, name) : NULL;
-        if (node != NULL)
-            return node;
-    }
-    return NULL;
-}
-
-static int variable_error(struct parser *p, const struct conf_word *word, const char *reason,
-                          const struct conf_error *cause)
-{
-    struct conf_error *error = p->loading->error;
-    conf_error_clear(error);
-    conf_error_add(error, "variable reference for '");
-    conf_error_add_bytes(error, word->text);
-    conf_error_add(error, "' on line %d %s", word->line, reason);
-    if (cause != NULL)
-        conf_error_add_bytes(error, (struct bytes){cause->text, cause->size});
-    return -EINVAL;
-}
-
-static bool is_expanding(const struct parser *p, struct bytes name)
-{
-    for (const struct expansion *e = p->expansions; e != NULL; e = e->outer)
-        if (bytes_equal(e->name, name))
-            return true;
-    return false;
-}
-
-/* The value in the environment reads as if it stood in a file, as "pk=VALUE". */
-static int expand(struct parser *p, const struct conf_word *word, const char *value,
-                  struct conf_node **ret_node)
-{
-    struct arena *arena = &p->loading->tree->arena;
-    size_t size = strlen("pk=") + strlen(value);
-    char *text = arena_alloc(arena, size + 1);
-    memcpy(text, "pk=", strlen("pk="));
-    memcpy(text + strlen("pk="), value, strlen(value));
-    struct expansion expansion = {.outer = p->expansions, .name = word->text};
-    struct parser inner = {
-        .loading = p->loading,
-        .file = "",
-        .nesting = p->nesting + 1,
-        .place = p->place != NULL ? p->place : word,
-        .place_file = p->place != NULL ? p->place_file : p->file,
-        .expansions = &expansion,
-    };
-    scan_init(&inner.scan, (struct bytes){text, size}, arena, p->loading->error);
-    struct conf_group *found = conf_group_new(arena);
-    int rc = parse_text(&inner, found);
-    if (rc == 0)
-        *ret_node = conf_find(found, BYTES("pk"));
-    return rc;
-}
-
-/* 0 with a node, or with NULL when the environment has no such variable. */
-static int find_in_environment(struct parser *p, const struct conf_word *word,
-                               struct conf_node **ret_node)
-{
-    struct conf_error *error = p->loading->error;
-    *ret_node = NULL;
-    conf_error_clear(error);
-    if (is_expanding(p, word->text)) {
-        conf_error_add(error, "variable reference cycle for '");
-        conf_error_add_bytes(error, word->text);
-        conf_error_add(error, "'");
-        return -EINVAL;
-    }
-    if (p->nesting >= CONF_INCLUDE_DEPTH_MAX) {
-        conf_error_add(error, "nested too deep");
-        return -EINVAL;
-    }
-    const struct conf_source *source = p->loading->source;
-    char *name = arena_copy(&p->loading->tree->arena, word->text);
-    if (strlen(name) != word->text.size)
-        return 0;
-    const char *value = source->get_env(source->context, name);
-    if (value == NULL)
-        return 0;
-    if (strlen(value) > p->loading->bytes_left) {
-        conf_error_add(error, "more than %d bytes", CONF_SIZE_MAX);
-        return -EINVAL;
-    }
-    p->loading->bytes_left -= strlen(value);
-    return expand(p, word, value, ret_node);
-}
-
-/* "$2a$..." is a bcrypt hash and stands for itself. */
-static bool is_bcrypt(struct bytes name)
-{
-    return name.size >= 3 && memcmp(name.at, "2a$", 3) == 0;
-}
-
-static int set_variable(struct parser *p, const struct conf_word *word)
-{
-    struct conf_node node = node_at(p, word, CONF_STRING);
-    if (is_bcrypt(word->text)) {
-        node.as.text = (struct bytes){word->text.at - 1, word->text.size + 1};
-        DCHECK(node.as.text.at[0] == '$');
-        return set_value(p, &node);
-    }
-    struct conf_node *found = find_in_scopes(p, word->text);
-    if (found != NULL) {
-        found->used = true;
-    } else {
-        int rc = find_in_environment(p, word, &found);
-        if (rc < 0) {
-            struct conf_error cause = *p->loading->error;
-            return variable_error(p, word, "could not be parsed: ", &cause);
-        }
-    }
-    if (found == NULL)
-        return variable_error(p, word, "can not be found", NULL);
-    node.type = found->type;
-    node.as = found->as;
-    return set_value(p, &node);
-}
-
-/* ---- includes ---- */
-
-static int describe_read_error(struct conf_error *error, const char *path, int rc)
-{
-    conf_error_clear(error);
-    if (rc == -EFBIG) {
-        conf_error_add(error, "read %s: more than %d bytes of configuration", path, CONF_SIZE_MAX);
-        return rc;
-    }
-    char reason[128];
-    snprintf(reason, sizeof(reason), "%s", strerror(-rc));
-    if (reason[0] >= 'A' && reason[0] <= 'Z')
-        reason[0] |= 0x20; /* as Go's os package writes them */
-    conf_error_add(error, "%s %s: %s", rc == -EISDIR ? "read" : "open", path, reason);
-    return rc;
-}
-
-/* The file's bytes, kept by the tree. */
-static int read_text(struct loading *l, const char *path, struct bytes *ret_text)
-{
-    char *at = NULL;
-    size_t size = 0;
-    if (l->files_left == 0) {
-        conf_error_clear(l->error);
-        conf_error_add(l->error, "open %s: more than %d files", path, CONF_FILES_MAX);
-        return -EMFILE;
-    }
-    l->files_left--;
-    int rc = l->source->read_file(l->source->context, path, l->bytes_left, &at, &size);
-    if (rc < 0)
-        return describe_read_error(l->error, path, rc);
-    CHECK(size <= l->bytes_left);
-    l->bytes_left -= size;
-    *ret_text = (struct bytes){arena_copy(&l->tree->arena, (struct bytes){at, size}), size};
-    free(at);
-    return 0;
-}
-
-static int parse_included(struct parser *p, struct bytes name, struct conf_group *into)
-{
-    struct arena *arena = &p->loading->tree->arena;
-    if (p->nesting >= CONF_INCLUDE_DEPTH_MAX) {
-        conf_error_clear(p->loading->error);
-        conf_error_add(p->loading->error, "included more than %d deep", CONF_INCLUDE_DEPTH_MAX);
-        return -EINVAL;
-    }
-    struct parser inner = {
-        .loading = p->loading,
-        .file = conf_path_beside(arena, p->file, name),
-        .nesting = p->nesting + 1,
-        .place = p->place,
-        .place_file = p->place_file,
-    };
-    struct bytes text;
-    int rc = read_text(p->loading, inner.file, &text);
-    if (rc < 0)
-        return rc;
-    scan_init(&inner.scan, text, arena, p->loading->error);
-    return parse_text(&inner, into);
-}
-
-static int include(struct parser *p)
-{
-    struct conf_word path;
-    int rc = scan_include(&p->scan, &path);
-    if (rc < 0)
-        return rc;
-    p->at_key = false;
-    struct conf_group *included = conf_group_new(&p->loading->tree->arena);
-    rc = parse_included(p, path.text, included);
-    if (rc < 0) {
-        conf_error_prepend(p->loading->error, BYTES("', "));
-        conf_error_prepend(p->loading->error, path.text);
-        conf_error_prepend(p->loading->error, BYTES("error parsing include file '"));
-        return -EINVAL;
-    }
-    for (const struct conf_node *node = included->first; rc == 0 && node != NULL;
-         node = node->next) {
-        struct conf_word key = {.text = node->key, .line = node->line, .column = node->column};
-        struct conf_node value = *node;
-        push_key(p, &key);
-        rc = set_value(p, &value);
-    }
-    return rc;
+    return parser_set_value(p, &node);
 }
 
 /* ---- brackets ---- */
@@ -471,7 +215,7 @@ static int map_entry(struct parser *p, int depth, bool *ret_closed)
     if (rc < 0)
         return rc;
     if (key.type == WORD_INCLUDE) {
-        rc = include(p);
+        rc = parser_include(p);
     } else {
         DCHECK(key.type == WORD_KEY);
         note_key(p, &key);
@@ -532,9 +276,9 @@ static int parse_group(struct parser *p, int depth, bool is_map)
     struct conf_word word = scan_word(&p->scan, WORD_CLOSE);
     DCHECK(word.text.size == 0);
     p->at_key = false;
-    struct conf_node node = node_at(p, &word, is_map ? CONF_MAP : CONF_ARRAY);
+    struct conf_node node = parser_node(p, &word, is_map ? CONF_MAP : CONF_ARRAY);
     node.as.group = scope.group;
-    return set_value(p, &node);
+    return parser_set_value(p, &node);
 }
 
 static int parse_value(struct parser *p, int depth)
@@ -551,7 +295,7 @@ static int parse_value(struct parser *p, int depth)
     switch (word.type) {
     case WORD_ARRAY_START: return parse_group(p, depth, false);
     case WORD_MAP_START: return parse_group(p, depth, true);
-    case WORD_VARIABLE: return set_variable(p, &word);
+    case WORD_VARIABLE: return parser_set_variable(p, &word);
     default: return set_scalar(p, &word);
     }
 }
@@ -570,7 +314,7 @@ static int top_pair(struct parser *p)
         return PARSE_OVER;
     }
     if (key.type == WORD_INCLUDE)
-        return include(p);
+        return parser_include(p);
     note_key(p, &key);
     while (scan_is_space(scan_peek(s)))
         scan_next(s);
@@ -687,7 +431,7 @@ static int parse_top(struct parser *p)
     }
 }
 
-static int parse_text(struct parser *p, struct conf_group *into)
+int parser_run(struct parser *p, struct conf_group *into)
 {
     struct scope scope = {.group = into, .is_map = true};
     p->scope = &scope;
@@ -714,13 +458,13 @@ static int load(struct loading *l, const char *name, bool is_file, struct bytes 
     struct parser p = {.loading = l, .file = arena_copy(&l->tree->arena, bytes_of(name))};
     int rc = 0;
     if (is_file)
-        rc = read_text(l, name, &text);
+        rc = parser_read_file(l, name, &text);
     else
         text.at = arena_copy(&l->tree->arena, text);
     if (rc < 0)
         return rc;
     scan_init(&p.scan, text, &l->tree->arena, l->error);
-    return parse_text(&p, l->tree->root.as.group);
+    return parser_run(&p, l->tree->root.as.group);
 }
 
 static int load_tree(const char *name, bool is_file, struct bytes text,

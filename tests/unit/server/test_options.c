@@ -296,6 +296,7 @@ static const struct {
     {"leafnodes: 3", "t.conf:1:0: Expected map to define a leafnode, got int64\n"},
     {"leafnodes { remotes: [] }", "t.conf:1:12: \"remotes\" is not supported yet\n"},
     {"leafnodes { listen: x }", "t.conf:1:12: could not parse address string \"x\"\n"},
+    {"host: \"a\\x00b\"", "t.conf:1:0: a text with a NUL byte is not supported\n"},
     {"websocket: 3", "t.conf:1:0: Expected websocket to be a map, got int64\n"},
     {"myelin { workers: 1000 }",
      "t.conf:1:9: workers is from 1 to 256, or 0 for one a processor\n"},
@@ -468,6 +469,18 @@ static void what_is_unset_gets_the_defaults_of_nats_server(void **state)
     options_done(&o);
 }
 
+static void a_large_payload_is_worth_a_notice(void **state)
+{
+    struct reading r;
+    read_text(&r, "max_payload: 9MB");
+    options_set_defaults(&r.options);
+    assert_int_equal(r.options.notice_count, 1);
+    assert_string_equal(
+        r.options.notices[0],
+        "Maximum payloads over 8.00 MB are generally discouraged and could lead to poor performance");
+    done(&r);
+}
+
 static void the_base_path_is_cleaned(void **state)
 {
     static const struct {
@@ -495,6 +508,8 @@ static void settings_that_do_not_go_together_are_refused(void **state)
     } rows[] = {
         {"max_payload: 100\nmax_pending: 99",
          "max_payload (100) cannot be higher than max_pending (99)"},
+        {"client_advertise: \"a:b\"",
+         "Error setting server INFO with ClientAdvertise value of a:b, err=no address"},
         {"lame_duck_duration: 30s\nlame_duck_grace_period: 30s",
          "lame duck grace period (30s) should be strictly lower than lame duck duration (30s)"},
         {"lame_duck_grace_period: \"3m\"",
@@ -532,6 +547,7 @@ int main(void)
         cmocka_unit_test(leafnodes_and_websocket_pass_with_a_notice),
         cmocka_unit_test(numbers_for_durations_are_seconds_with_a_warning),
         cmocka_unit_test(what_is_unset_gets_the_defaults_of_nats_server),
+        cmocka_unit_test(a_large_payload_is_worth_a_notice),
         cmocka_unit_test(the_base_path_is_cleaned),
         cmocka_unit_test(settings_that_do_not_go_together_are_refused),
     };
