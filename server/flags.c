@@ -130,6 +130,7 @@ static int set_flag(struct flag_value *into, enum flag_type type, struct bytes n
 static int parse_one(struct flags *f, int argc, char *const argv[], int *at, struct text *problem)
 {
     const char *word = argv[*at];
+    DCHECK(word[0] == '-' && word[1] != '\0');
     const char *name_at = word + (word[1] == '-' ? 2 : 1);
     ++*at;
     if (*name_at == '\0' || *name_at == '-' || *name_at == '=')
@@ -150,6 +151,7 @@ static int parse_one(struct flags *f, int argc, char *const argv[], int *at, str
 
 int flags_parse(struct flags *f, int argc, char *const argv[], struct text *problem)
 {
+    CHECK(argc >= 0);
     *f = (struct flags){0};
     int at = 1;
     while (at < argc && argv[at][0] == '-' && argv[at][1] != '\0') {

@@ -106,6 +106,8 @@ void options_set_defaults(struct options *o)
 int options_check(const struct options *o, struct text *problem)
 {
     const struct options_timing *t = &o->timing;
+    CHECK(o->client.host != NULL && o->client.port != 0); /* the defaults are in */
+    DCHECK(problem->size == 0);
     if (t->lame_duck_ns > 0 && t->lame_duck_grace_ns >= t->lame_duck_ns) {
         char grace[CONF_DURATION_MAX];
         char duration[CONF_DURATION_MAX];

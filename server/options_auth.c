@@ -46,6 +46,7 @@ const struct options_key options_user_keys[] = {
 static void set_secret(struct options_reader *r, const struct options_key *key,
                        const struct conf_node *node, void *field)
 {
+    DCHECK(key->state == KEY_SUPPORTED);
     options_reader_secret(r, node, field);
 }
 
@@ -117,6 +118,7 @@ static void add_user(struct options_reader *r, struct options_auth *auth,
         const struct conf_node *last = entry->as.group->last;
         options_reader_error(r, last != NULL ? last : entry, "User entry requires a user");
     } else if (user.user != NULL) {
+        CHECK(user.password != NULL);
         auth->users[auth->user_count++] = user;
     }
 }

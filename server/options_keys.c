@@ -187,6 +187,7 @@ static void set_server_name(struct options_reader *r, const struct options_key *
 static void set_trace_too(struct options_reader *r, const struct options_key *key,
                           const struct conf_node *node, void *field)
 {
+    DCHECK(field != (void *)&r->options->log.trace);
     options_set_bool(r, key, node, field);
     options_set_bool(r, key, node, &r->options->log.trace);
 }
@@ -206,6 +207,7 @@ static void set_max_connections(struct options_reader *r, const struct options_k
                                 const struct conf_node *node, void *field)
 {
     int64_t *connections = field;
+    DCHECK(connections == &r->options->limits.connections_max);
     options_set_int64(r, key, node, field);
     if (node->type == CONF_INTEGER && *connections == 0)
         *connections = -1;
@@ -318,6 +320,7 @@ static void set_tags(struct options_reader *r, const struct options_key *key,
                              conf_type_name(node->type));
         return;
     }
+    CHECK(key->offset == offsetof(struct options, tags));
     size_t more = is_array ? node->as.group->count : 1;
     const char **grown = arena_alloc(&o->arena, (o->tag_count + more) * sizeof(o->tags[0]));
     for (size_t i = 0; i < o->tag_count; i++)
@@ -350,6 +353,7 @@ static void set_metadata(struct options_reader *r, const struct options_key *key
                              conf_type_name(node->type));
         return;
     }
+    CHECK(key->offset == offsetof(struct options, metadata));
     o->metadata_count = 0;
     o->metadata = arena_alloc(&o->arena, node->as.group->count * sizeof(o->metadata[0]));
     for (const struct conf_node *item = conf_first(node); item != NULL; item = item->next) {

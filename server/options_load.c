@@ -196,6 +196,7 @@ static bool judge_file(struct options_result *r, bool testing, const struct text
 static bool load_file(struct options_result *r, const struct conf_source *source, const char *path,
                       bool testing)
 {
+    CHECK(r->action == OPTIONS_RUN && path[0] != '\0');
     struct conf_tree *tree = NULL;
     struct conf_error problem;
     if (conf_parse_file(path, source, &tree, &problem) < 0) {
@@ -219,6 +220,7 @@ static bool load_file(struct options_result *r, const struct conf_source *source
 static void report_valid(struct options_result *r)
 {
     const struct options *o = &r->options;
+    CHECK(o->config_file != NULL && o->config_digest[0] != '\0');
     for (size_t i = 0; i < o->notice_count; i++)
         text_add(&r->err, "%s\n", o->notices[i]);
     text_add(&r->err, "%s: configuration file %s is valid (%s)\n", EXE, o->config_file,

@@ -193,6 +193,7 @@ void options_reader_section(struct options_reader *r, const struct conf_node *ma
                             const struct options_key *keys, void *into)
 {
     CHECK(map->type == CONF_MAP);
+    CHECK(keys != NULL && into != NULL);
     for (const struct conf_node *node = conf_first(map); node != NULL; node = node->next)
         read_entry(r, keys, node, into);
 }
@@ -242,6 +243,7 @@ void options_set_int64(struct options_reader *r, const struct options_key *key,
 static void set_seconds(struct options_reader *r, const struct options_key *key,
                         const struct conf_node *node, int64_t *field)
 {
+    DCHECK(node->type != CONF_STRING);
     options_reader_warn(r, node,
                         "invalid use of field \"%s\": %s should be converted to a duration",
                         key->names, key->names);

@@ -81,6 +81,7 @@ static void put_padded(const char *digits, int precision, int power, char text[C
             text[used++] = *d;
     for (int zeros = power - precision; zeros > 0; zeros--)
         text[used++] = '0';
+    DCHECK(power > precision);
     CHECK(used < CONF_JSON_FLOAT_MAX);
     text[used] = '\0';
 }

@@ -152,6 +152,7 @@ int conf_duration_parse(struct bytes text, int64_t *ret_ns, struct conf_error *e
     }
     if (!negative && total == LIMIT)
         return refuse(error, "invalid duration", text);
+    CHECK(total <= LIMIT);
     *ret_ns = (int64_t)(negative ? -total : total);
     return 0;
 }

@@ -23,7 +23,7 @@
 
 /* ---- keys that wait ---- */
 
-void parser_push_key(struct parser *p, const struct conf_word *key)
+void conf_parser_push_key(struct conf_parser *p, const struct conf_word *key)
 {
     if (p->key_count == p->key_room) {
         size_t room = p->key_room == 0 ? 16 : 2 * p->key_room;
@@ -34,22 +34,22 @@ void parser_push_key(struct parser *p, const struct conf_word *key)
     p->keys[p->key_count++] = *key;
 }
 
-static struct conf_word pop_key(struct parser *p)
+static struct conf_word pop_key(struct conf_parser *p)
 {
     CHECK(p->key_count > 0);
     return p->keys[--p->key_count];
 }
 
-static void note_key(struct parser *p, const struct conf_word *key)
+static void note_key(struct conf_parser *p, const struct conf_word *key)
 {
-    parser_push_key(p, key);
+    conf_parser_push_key(p, key);
     p->at_key = !bytes_are(key->text, "}");
 }
 
 /* ---- values ---- */
 
-struct conf_node parser_node(const struct parser *p, const struct conf_word *word,
-                             enum conf_type type)
+struct conf_node conf_parser_node(const struct conf_parser *p, const struct conf_word *word,
+                                  enum conf_type type)
 {
     const struct conf_word *place = p->place != NULL ? p->place : word;
     return (struct conf_node){
@@ -60,7 +60,7 @@ struct conf_node parser_node(const struct parser *p, const struct conf_word *wor
     };
 }
 
-static int refuse_size(struct parser *p, int rc, int line)
+static int refuse_size(struct conf_parser *p, int rc, int line)
 {
     struct conf_error *error = p->loading->error;
     conf_error_clear(error);
@@ -73,7 +73,7 @@ static int refuse_size(struct parser *p, int rc, int line)
     return -EINVAL;
 }
 
-int parser_set_value(struct parser *p, struct conf_node *value)
+int conf_parser_set_value(struct conf_parser *p, struct conf_node *value)
 {
     struct conf_group *group = p->scope->group;
     int rc = conf_group_admits(group, value);
@@ -95,9 +95,9 @@ int parser_set_value(struct parser *p, struct conf_node *value)
     return 0;
 }
 
-static int set_scalar(struct parser *p, const struct conf_word *word)
+static int set_scalar(struct conf_parser *p, const struct conf_word *word)
 {
-    struct conf_node node = parser_node(p, word, CONF_STRING);
+    struct conf_node node = conf_parser_node(p, word, CONF_STRING);
     struct conf_error *error = p->loading->error;
     int rc = 0;
     switch (word->type) {
@@ -124,56 +124,56 @@ static int set_scalar(struct parser *p, const struct conf_word *word)
     }
     if (rc != 0)
         return rc < 0 ? rc : 0;
-    return parser_set_value(p, &node);
+    return conf_parser_set_value(p, &node);
 }
 
 /* ---- brackets ---- */
 
-static int parse_value(struct parser *p, int depth);
+static int parse_value(struct conf_parser *p, int depth);
 
 /* Reads over what may stand behind a value in a map or an array: 0 before the next entry, 1 at the
  * closing bracket (read). */
-static int end_of_entry(struct parser *p, bool is_map)
+static int end_of_entry(struct conf_parser *p, bool is_map)
 {
     struct conf_scan *s = &p->scan;
     for (;;) {
-        uint32_t c = scan_next(s);
-        if (scan_is_blank(c) || scan_comment(s, c))
+        uint32_t c = conf_scan_next(s);
+        if (conf_scan_is_blank(c) || conf_scan_comment(s, c))
             continue;
         /* A lone slash passes for a comma. */
-        if (c == ',' || scan_is_newline(c) || c == '/' || (is_map && c == ';')) {
-            scan_drop(s);
+        if (c == ',' || conf_scan_is_newline(c) || c == '/' || (is_map && c == ';')) {
+            conf_scan_drop(s);
             return 0;
         }
         if (c == (is_map ? '}' : ']')) {
-            scan_drop(s);
+            conf_scan_drop(s);
             return 1;
         }
-        return scan_fail(s,
-                         is_map
-                             ? "Expected a map value terminator \",\" or a map terminator \"}\", "
-                               "but got '"
-                             : "Expected an array value terminator \",\" or an array terminator "
-                               "\"]\", but got '",
-                         c, "' instead.");
+        return conf_scan_fail(
+            s,
+            is_map ? "Expected a map value terminator \",\" or a map terminator \"}\", "
+                     "but got '"
+                   : "Expected an array value terminator \",\" or an array terminator "
+                     "\"]\", but got '",
+            c, "' instead.");
     }
 }
 
-static int array_entries(struct parser *p, int depth)
+static int array_entries(struct conf_parser *p, int depth)
 {
     struct conf_scan *s = &p->scan;
     for (;;) {
-        scan_drop(s);
-        uint32_t c = scan_next(s);
-        if (scan_is_space(c) || scan_comment(s, c))
+        conf_scan_drop(s);
+        uint32_t c = conf_scan_next(s);
+        if (conf_scan_is_space(c) || conf_scan_comment(s, c))
             continue;
         if (c == ',' || c == '/')
-            return scan_fail_text(s, "Unexpected array value terminator ','.");
+            return conf_scan_fail_text(s, "Unexpected array value terminator ','.");
         if (c == ']') {
-            scan_drop(s);
+            conf_scan_drop(s);
             return 0;
         }
-        scan_back(s);
+        conf_scan_back(s);
         int rc = parse_value(p, depth + 1);
         if (rc == 0)
             rc = end_of_entry(p, false);
@@ -186,36 +186,36 @@ static int array_entries(struct parser *p, int depth)
 
 /* Between a key and its value; a map may put newlines there, and even leave the value out (1: the
  * brace is read). */
-static int map_separator(struct parser *p)
+static int map_separator(struct conf_parser *p)
 {
     struct conf_scan *s = &p->scan;
-    uint32_t c = scan_next(s);
-    while (scan_is_space(c))
-        c = scan_next(s);
-    if (scan_is_separator(c)) {
-        c = scan_next(s);
-        while (scan_is_space(c))
-            c = scan_next(s);
+    uint32_t c = conf_scan_next(s);
+    while (conf_scan_is_space(c))
+        c = conf_scan_next(s);
+    if (conf_scan_is_separator(c)) {
+        c = conf_scan_next(s);
+        while (conf_scan_is_space(c))
+            c = conf_scan_next(s);
     }
     if (c == ',')
-        return scan_fail_text(s, "Unexpected map value terminator \",\".");
+        return conf_scan_fail_text(s, "Unexpected map value terminator \",\".");
     bool closed = c == '}';
     if (!closed)
-        scan_back(s);
-    scan_drop(s);
+        conf_scan_back(s);
+    conf_scan_drop(s);
     return closed ? 1 : 0;
 }
 
 /* A pair or an include; 1 when the brace that ends the map was read with it. */
-static int map_entry(struct parser *p, int depth, bool *ret_closed)
+static int map_entry(struct conf_parser *p, int depth, bool *ret_closed)
 {
     struct conf_word key;
     *ret_closed = false;
-    int rc = scan_key(&p->scan, true, &key);
+    int rc = conf_scan_key(&p->scan, true, &key);
     if (rc < 0)
         return rc;
     if (key.type == WORD_INCLUDE) {
-        rc = parser_include(p);
+        rc = conf_parser_include(p);
     } else {
         DCHECK(key.type == WORD_KEY);
         note_key(p, &key);
@@ -233,33 +233,33 @@ static int map_entry(struct parser *p, int depth, bool *ret_closed)
     return rc < 0 ? rc : 0;
 }
 
-static int map_entries(struct parser *p, int depth)
+static int map_entries(struct conf_parser *p, int depth)
 {
     struct conf_scan *s = &p->scan;
     for (;;) {
-        scan_drop(s);
-        uint32_t c = scan_next(s);
-        if (scan_is_space(c) || scan_comment(s, c))
+        conf_scan_drop(s);
+        uint32_t c = conf_scan_next(s);
+        if (conf_scan_is_space(c) || conf_scan_comment(s, c))
             continue;
         if (c == '}') {
-            scan_drop(s);
+            conf_scan_drop(s);
             return 0;
         }
         if (c == ']')
-            return scan_fail(s, "Unexpected array end '", c, "' processing map.");
+            return conf_scan_fail(s, "Unexpected array end '", c, "' processing map.");
         if (c == 0)
-            return scan_fail_text(s, "Unexpected EOF processing map.");
+            return conf_scan_fail_text(s, "Unexpected EOF processing map.");
         bool closed;
         int rc;
         if (c != '/')
-            scan_back(s);
+            conf_scan_back(s);
         rc = map_entry(p, depth, &closed);
         if (rc != 0 || closed)
             return rc;
     }
 }
 
-static int parse_group(struct parser *p, int depth, bool is_map)
+static int parse_group(struct conf_parser *p, int depth, bool is_map)
 {
     if (depth >= CONF_DEPTH_MAX)
         return refuse_size(p, -ENAMETOOLONG, p->scan.line);
@@ -273,18 +273,18 @@ static int parse_group(struct parser *p, int depth, bool is_map)
     p->scope = scope.outer;
     if (rc != 0)
         return rc;
-    struct conf_word word = scan_word(&p->scan, WORD_CLOSE);
+    struct conf_word word = conf_scan_word(&p->scan, WORD_CLOSE);
     DCHECK(word.text.size == 0);
     p->at_key = false;
-    struct conf_node node = parser_node(p, &word, is_map ? CONF_MAP : CONF_ARRAY);
+    struct conf_node node = conf_parser_node(p, &word, is_map ? CONF_MAP : CONF_ARRAY);
     node.as.group = scope.group;
-    return parser_set_value(p, &node);
+    return conf_parser_set_value(p, &node);
 }
 
-static int parse_value(struct parser *p, int depth)
+static int parse_value(struct conf_parser *p, int depth)
 {
     struct conf_word word;
-    int rc = scan_value(&p->scan, &word);
+    int rc = conf_scan_value(&p->scan, &word);
     if (rc < 0)
         return rc;
     if (word.type == WORD_END) {
@@ -295,18 +295,18 @@ static int parse_value(struct parser *p, int depth)
     switch (word.type) {
     case WORD_ARRAY_START: return parse_group(p, depth, false);
     case WORD_MAP_START: return parse_group(p, depth, true);
-    case WORD_VARIABLE: return parser_set_variable(p, &word);
+    case WORD_VARIABLE: return conf_parser_set_variable(p, &word);
     default: return set_scalar(p, &word);
     }
 }
 
 /* ---- the top of a file, where braces are optional ---- */
 
-static int top_pair(struct parser *p)
+static int top_pair(struct conf_parser *p)
 {
     struct conf_scan *s = &p->scan;
     struct conf_word key;
-    int rc = scan_key(s, false, &key);
+    int rc = conf_scan_key(s, false, &key);
     if (rc < 0)
         return rc;
     if (key.type == WORD_END) {
@@ -314,77 +314,79 @@ static int top_pair(struct parser *p)
         return PARSE_OVER;
     }
     if (key.type == WORD_INCLUDE)
-        return parser_include(p);
+        return conf_parser_include(p);
     note_key(p, &key);
-    while (scan_is_space(scan_peek(s)))
-        scan_next(s);
-    scan_drop(s);
-    uint32_t c = scan_next(s);
+    while (conf_scan_is_space(conf_scan_peek(s)))
+        conf_scan_next(s);
+    conf_scan_drop(s);
+    uint32_t c = conf_scan_next(s);
     if (c == 0) {
-        p->end = scan_word(s, WORD_END);
+        p->end = conf_scan_word(s, WORD_END);
         return PARSE_OVER;
     }
-    if (!scan_is_separator(c))
-        scan_back(s);
-    scan_drop(s);
+    if (!conf_scan_is_separator(c))
+        conf_scan_back(s);
+    conf_scan_drop(s);
     return parse_value(p, 0);
 }
 
 /* Behind a pair; `braces` are those around the top that are still open. */
-static int end_of_top_pair(struct parser *p, int braces, bool *ret_closes)
+static int end_of_top_pair(struct conf_parser *p, int braces, bool *ret_closes)
 {
     struct conf_scan *s = &p->scan;
     *ret_closes = false;
     for (;;) {
-        uint32_t c = scan_next(s);
+        uint32_t c = conf_scan_next(s);
         if (c == '#' || c == '/') {
             /* A lone slash passes for a space. A comment outside braces ends the pair. */
-            if (scan_comment(s, c) && braces == 0)
+            if (conf_scan_comment(s, c) && braces == 0)
                 return 0;
             continue;
         }
-        if (scan_is_blank(c))
+        if (conf_scan_is_blank(c))
             continue;
-        if (scan_is_newline(c) || c == ';' || c == ',' || c == '}' || (c == 0 && braces == 0)) {
+        if (conf_scan_is_newline(c) || c == ';' || c == ',' || c == '}' ||
+            (c == 0 && braces == 0)) {
             *ret_closes = c == '}' && braces > 0;
-            scan_drop(s);
+            conf_scan_drop(s);
             return 0;
         }
-        return scan_fail(s,
-                         braces == 0
-                             ? "Expected a top-level value to end with a new line, comment "
-                               "or EOF, but got '"
-                             : "Expected a block-level value to end with a new line, comment "
-                               "or EOF, but got '",
-                         c, "' instead.");
+        return conf_scan_fail(s,
+                              braces == 0
+                                  ? "Expected a top-level value to end with a new line, comment "
+                                    "or EOF, but got '"
+                                  : "Expected a block-level value to end with a new line, comment "
+                                    "or EOF, but got '",
+                              c, "' instead.");
     }
 }
 
 /* Behind a brace that closed inside another one: 0 when pairs may follow, 1 when that one closes, too. */
-static int after_inner_brace(struct parser *p)
+static int after_inner_brace(struct conf_parser *p)
 {
     struct conf_scan *s = &p->scan;
     for (;;) {
-        uint32_t c = scan_next(s);
-        bool passes = scan_is_blank(c) || scan_is_newline(c);
+        uint32_t c = conf_scan_next(s);
+        bool passes = conf_scan_is_blank(c) || conf_scan_is_newline(c);
         if (c == '#' || c == '/') {
-            if (scan_comment(s, c))
+            if (conf_scan_comment(s, c))
                 return 0;
             passes = true;
         }
         if (passes)
             continue;
-        scan_drop(s);
+        conf_scan_drop(s);
         if (c == ';' || c == ',')
             return 0;
         if (c == '}')
             return 1;
-        return scan_fail(s, "Expected a block-level to end with a '}', but got '", c, "' instead.");
+        return conf_scan_fail(s, "Expected a block-level to end with a '}', but got '", c,
+                              "' instead.");
     }
 }
 
 /* A brace is read: closes it, and those around it that end right behind. */
-static int close_brace(struct parser *p, int *braces)
+static int close_brace(struct conf_parser *p, int *braces)
 {
     CHECK(*braces > 0);
     --*braces;
@@ -397,14 +399,14 @@ static int close_brace(struct parser *p, int *braces)
     return 0;
 }
 
-static int parse_top(struct parser *p)
+static int parse_top(struct conf_parser *p)
 {
     struct conf_scan *s = &p->scan;
     int braces = 0;
     for (;;) {
-        scan_drop(s);
-        uint32_t c = scan_next(s);
-        if (scan_is_space(c) || scan_comment(s, c))
+        conf_scan_drop(s);
+        uint32_t c = conf_scan_next(s);
+        if (conf_scan_is_space(c) || conf_scan_comment(s, c))
             continue;
         int rc = 0;
         bool closes = c == '}' && braces > 0;
@@ -413,13 +415,13 @@ static int parse_top(struct parser *p)
             continue;
         }
         if (c == '/' || (c == 0 && s->pos > s->start))
-            return scan_fail_text(s, "Unexpected EOF.");
+            return conf_scan_fail_text(s, "Unexpected EOF.");
         if (c == 0) {
-            p->end = scan_word(s, WORD_END);
+            p->end = conf_scan_word(s, WORD_END);
             return PARSE_OVER;
         }
         if (!closes) {
-            scan_back(s);
+            conf_scan_back(s);
             rc = top_pair(p);
             if (rc == 0)
                 rc = end_of_top_pair(p, braces, &closes);
@@ -431,7 +433,7 @@ static int parse_top(struct parser *p)
     }
 }
 
-int parser_run(struct parser *p, struct conf_group *into)
+int conf_parser_run(struct conf_parser *p, struct conf_group *into)
 {
     struct scope scope = {.group = into, .is_map = true};
     p->scope = &scope;
@@ -455,16 +457,16 @@ int parser_run(struct parser *p, struct conf_group *into)
 
 static int load(struct loading *l, const char *name, bool is_file, struct bytes text)
 {
-    struct parser p = {.loading = l, .file = arena_copy(&l->tree->arena, bytes_of(name))};
+    struct conf_parser p = {.loading = l, .file = arena_copy(&l->tree->arena, bytes_of(name))};
     int rc = 0;
     if (is_file)
-        rc = parser_read_file(l, name, &text);
+        rc = conf_parser_read_file(l, name, &text);
     else
         text.at = arena_copy(&l->tree->arena, text);
     if (rc < 0)
         return rc;
-    scan_init(&p.scan, text, &l->tree->arena, l->error);
-    return parser_run(&p, l->tree->root.as.group);
+    conf_scan_init(&p.scan, text, &l->tree->arena, l->error);
+    return conf_parser_run(&p, l->tree->root.as.group);
 }
 
 static int load_tree(const char *name, bool is_file, struct bytes text,

@@ -35,7 +35,7 @@ struct expansion {
     struct bytes name;
 };
 
-struct parser {
+struct conf_parser {
     struct loading *loading;
     struct conf_scan scan;
     const char *file;
@@ -52,17 +52,17 @@ struct parser {
 };
 
 /* conf_parse.c */
-int parser_run(struct parser *p, struct conf_group *into);
-void parser_push_key(struct parser *p, const struct conf_word *key);
-struct conf_node parser_node(const struct parser *p, const struct conf_word *word,
-                             enum conf_type type);
+int conf_parser_run(struct conf_parser *p, struct conf_group *into);
+void conf_parser_push_key(struct conf_parser *p, const struct conf_word *key);
+struct conf_node conf_parser_node(const struct conf_parser *p, const struct conf_word *word,
+                                  enum conf_type type);
 /* Puts the value where it belongs: behind the array, or under the waiting key, whose place it takes. */
-int parser_set_value(struct parser *p, struct conf_node *value);
+int conf_parser_set_value(struct conf_parser *p, struct conf_node *value);
 
 /* conf_reference.c */
-int parser_set_variable(struct parser *p, const struct conf_word *word);
-int parser_include(struct parser *p);
+int conf_parser_set_variable(struct conf_parser *p, const struct conf_word *word);
+int conf_parser_include(struct conf_parser *p);
 /* A file's bytes, kept by the tree. */
-int parser_read_file(struct loading *l, const char *path, struct bytes *ret_text);
+int conf_parser_read_file(struct loading *l, const char *path, struct bytes *ret_text);
 
 #endif

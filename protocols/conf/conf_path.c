@@ -58,6 +58,7 @@ char *conf_path_beside(struct arena *arena, const char *from, struct bytes path)
     }
     size_t size = folder_size + path.size;
     char *joined = arena_alloc(arena, size + 1);
+    CHECK(folder_size == 0 || from[folder_size - 1] == '/');
     memcpy(joined, from, folder_size);
     if (path.size > 0)
         memcpy(joined + folder_size, path.at, path.size);

@@ -20,7 +20,7 @@
 
 /* ---- variables ---- */
 
-static struct conf_node *find_in_scopes(const struct parser *p, struct bytes name)
+static struct conf_node *find_in_scopes(const struct conf_parser *p, struct bytes name)
 {
     for (const struct scope *scope = p->scope; scope != NULL; scope = scope->outer) {
         struct conf_node *node = scope->is_map ? conf_find(scope->group, name) : NULL;
@@ -30,7 +30,7 @@ static struct conf_node *find_in_scopes(const struct parser *p, struct bytes nam
     return NULL;
 }
 
-static int variable_error(struct parser *p, const struct conf_word *word, const char *reason,
+static int variable_error(struct conf_parser *p, const struct conf_word *word, const char *reason,
                           const struct conf_error *cause)
 {
     struct conf_error *error = p->loading->error;
@@ -43,7 +43,7 @@ static int variable_error(struct parser *p, const struct conf_word *word, const 
     return -EINVAL;
 }
 
-static bool is_expanding(const struct parser *p, struct bytes name)
+static bool is_expanding(const struct conf_parser *p, struct bytes name)
 {
     for (const struct expansion *e = p->expansions; e != NULL; e = e->outer)
         if (bytes_equal(e->name, name))
@@ -52,7 +52,7 @@ static bool is_expanding(const struct parser *p, struct bytes name)
 }
 
 /* The value in the environment reads as if it stood in a file, as "pk=VALUE". */
-static int expand(struct parser *p, const struct conf_word *word, const char *value,
+static int expand(struct conf_parser *p, const struct conf_word *word, const char *value,
                   struct conf_node **ret_node)
 {
     struct arena *arena = &p->loading->tree->arena;
@@ -61,7 +61,7 @@ static int expand(struct parser *p, const struct conf_word *word, const char *va
     memcpy(text, "pk=", strlen("pk="));
     memcpy(text + strlen("pk="), value, strlen(value));
     struct expansion expansion = {.outer = p->expansions, .name = word->text};
-    struct parser inner = {
+    struct conf_parser inner = {
         .loading = p->loading,
         .file = "",
         .nesting = p->nesting + 1,
@@ -69,16 +69,16 @@ static int expand(struct parser *p, const struct conf_word *word, const char *va
         .place_file = p->place != NULL ? p->place_file : p->file,
         .expansions = &expansion,
     };
-    scan_init(&inner.scan, (struct bytes){text, size}, arena, p->loading->error);
+    conf_scan_init(&inner.scan, (struct bytes){text, size}, arena, p->loading->error);
     struct conf_group *found = conf_group_new(arena);
-    int rc = parser_run(&inner, found);
+    int rc = conf_parser_run(&inner, found);
     if (rc == 0)
         *ret_node = conf_find(found, BYTES("pk"));
     return rc;
 }
 
 /* 0 with a node, or with NULL when the environment has no such variable. */
-static int find_in_environment(struct parser *p, const struct conf_word *word,
+static int find_in_environment(struct conf_parser *p, const struct conf_word *word,
                                struct conf_node **ret_node)
 {
     struct conf_error *error = p->loading->error;
@@ -115,13 +115,13 @@ static bool is_bcrypt(struct bytes name)
     return name.size >= 3 && memcmp(name.at, "2a$", 3) == 0;
 }
 
-int parser_set_variable(struct parser *p, const struct conf_word *word)
+int conf_parser_set_variable(struct conf_parser *p, const struct conf_word *word)
 {
-    struct conf_node node = parser_node(p, word, CONF_STRING);
+    struct conf_node node = conf_parser_node(p, word, CONF_STRING);
     if (is_bcrypt(word->text)) {
         node.as.text = (struct bytes){word->text.at - 1, word->text.size + 1};
         DCHECK(node.as.text.at[0] == '$');
-        return parser_set_value(p, &node);
+        return conf_parser_set_value(p, &node);
     }
     struct conf_node *found = find_in_scopes(p, word->text);
     if (found != NULL) {
@@ -137,7 +137,7 @@ int parser_set_variable(struct parser *p, const struct conf_word *word)
         return variable_error(p, word, "can not be found", NULL);
     node.type = found->type;
     node.as = found->as;
-    return parser_set_value(p, &node);
+    return conf_parser_set_value(p, &node);
 }
 
 /* ---- includes ---- */
@@ -157,7 +157,7 @@ static int describe_read_error(struct conf_error *error, const char *path, int r
     return rc;
 }
 
-int parser_read_file(struct loading *l, const char *path, struct bytes *ret_text)
+int conf_parser_read_file(struct loading *l, const char *path, struct bytes *ret_text)
 {
     char *at = NULL;
     size_t size = 0;
@@ -177,7 +177,7 @@ int parser_read_file(struct loading *l, const char *path, struct bytes *ret_text
     return 0;
 }
 
-static int parse_included(struct parser *p, struct bytes name, struct conf_group *into)
+static int parse_included(struct conf_parser *p, struct bytes name, struct conf_group *into)
 {
     struct arena *arena = &p->loading->tree->arena;
     if (p->nesting >= CONF_INCLUDE_DEPTH_MAX) {
@@ -185,7 +185,7 @@ static int parse_included(struct parser *p, struct bytes name, struct conf_group
         conf_error_add(p->loading->error, "included more than %d deep", CONF_INCLUDE_DEPTH_MAX);
         return -EINVAL;
     }
-    struct parser inner = {
+    struct conf_parser inner = {
         .loading = p->loading,
         .file = conf_path_beside(arena, p->file, name),
         .nesting = p->nesting + 1,
@@ -193,17 +193,17 @@ static int parse_included(struct parser *p, struct bytes name, struct conf_group
         .place_file = p->place_file,
     };
     struct bytes text;
-    int rc = parser_read_file(p->loading, inner.file, &text);
+    int rc = conf_parser_read_file(p->loading, inner.file, &text);
     if (rc < 0)
         return rc;
-    scan_init(&inner.scan, text, arena, p->loading->error);
-    return parser_run(&inner, into);
+    conf_scan_init(&inner.scan, text, arena, p->loading->error);
+    return conf_parser_run(&inner, into);
 }
 
-int parser_include(struct parser *p)
+int conf_parser_include(struct conf_parser *p)
 {
     struct conf_word path;
-    int rc = scan_include(&p->scan, &path);
+    int rc = conf_scan_include(&p->scan, &path);
     if (rc < 0)
         return rc;
     p->at_key = false;
@@ -219,8 +219,8 @@ int parser_include(struct parser *p)
          node = node->next) {
         struct conf_word key = {.text = node->key, .line = node->line, .column = node->column};
         struct conf_node value = *node;
-        parser_push_key(p, &key);
-        rc = parser_set_value(p, &value);
+        conf_parser_push_key(p, &key);
+        rc = conf_parser_set_value(p, &value);
     }
     return rc;
 }

@@ -57,6 +57,7 @@ int conf_scalar_integer(struct bytes text, int64_t *ret_value, struct conf_error
     uint64_t unit = unit_of((struct bytes){text.at + i, text.size - i});
     if (unit == 0)
         return 1;
+    DCHECK(value <= limit);
     *ret_value = (int64_t)((negative ? -value : value) * unit);
     return 0;
 }

@@ -9,8 +9,8 @@
 #include "protocols/conf/conf_utf8.h"
 #include "runtime/base/check.h"
 
-void scan_init(struct conf_scan *s, struct bytes text, struct arena *arena,
-               struct conf_error *error)
+void conf_scan_init(struct conf_scan *s, struct bytes text, struct arena *arena,
+                    struct conf_error *error)
 {
     *s = (struct conf_scan){
         .at = text.at, .size = text.size, .line = 1, .arena = arena, .error = error};
@@ -25,7 +25,7 @@ static void check_scan(const struct conf_scan *s)
 
 /* ---- characters ---- */
 
-uint32_t scan_next(struct conf_scan *s)
+uint32_t conf_scan_next(struct conf_scan *s)
 {
     if (s->pos >= s->size) {
         s->width = 0;
@@ -40,7 +40,7 @@ uint32_t scan_next(struct conf_scan *s)
     return c;
 }
 
-void scan_back(struct conf_scan *s)
+void conf_scan_back(struct conf_scan *s)
 {
     CHECK(s->pos >= s->width);
     s->pos -= s->width;
@@ -49,30 +49,30 @@ void scan_back(struct conf_scan *s)
     check_scan(s);
 }
 
-uint32_t scan_peek(struct conf_scan *s)
+uint32_t conf_scan_peek(struct conf_scan *s)
 {
-    uint32_t c = scan_next(s);
-    scan_back(s);
+    uint32_t c = conf_scan_next(s);
+    conf_scan_back(s);
     return c;
 }
 
-void scan_drop(struct conf_scan *s)
+void conf_scan_drop(struct conf_scan *s)
 {
     s->start = s->pos;
     s->start_line_start = s->line_start;
 }
 
-bool scan_is_blank(uint32_t c)
+bool conf_scan_is_blank(uint32_t c)
 {
     return c == ' ' || c == '\t';
 }
 
-bool scan_is_newline(uint32_t c)
+bool conf_scan_is_newline(uint32_t c)
 {
     return c == '\n' || c == '\r';
 }
 
-bool scan_is_space(uint32_t c)
+bool conf_scan_is_space(uint32_t c)
 {
     if (c < 0x80)
         return c == ' ' || (c >= '\t' && c <= '\r');
@@ -80,7 +80,7 @@ bool scan_is_space(uint32_t c)
            c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
-bool scan_is_separator(uint32_t c)
+bool conf_scan_is_separator(uint32_t c)
 {
     return c == '=' || c == ':';
 }
@@ -93,12 +93,13 @@ static bool is_digit(uint32_t c)
 /* May a number end before c? An array's bracket is missing here: "[1]" is no array of one number. */
 static bool ends_number(uint32_t c)
 {
-    return scan_is_newline(c) || scan_is_blank(c) || c == 0 || c == '}' || c == ';' || c == ',';
+    return conf_scan_is_newline(c) || conf_scan_is_blank(c) || c == 0 || c == '}' || c == ';' ||
+           c == ',';
 }
 
 /* ---- words ---- */
 
-struct conf_word scan_word(struct conf_scan *s, enum conf_word_type type)
+struct conf_word conf_scan_word(struct conf_scan *s, enum conf_word_type type)
 {
     check_scan(s);
     struct bytes text = {s->at + s->start, s->pos - s->start};
@@ -117,7 +118,7 @@ struct conf_word scan_word(struct conf_scan *s, enum conf_word_type type)
         .line = s->line,
         .column = (int)((ptrdiff_t)s->pos - (ptrdiff_t)s->start_line_start - (ptrdiff_t)text.size),
     };
-    scan_drop(s);
+    conf_scan_drop(s);
     return word;
 }
 
@@ -127,14 +128,14 @@ static void begin_error(struct conf_scan *s)
     conf_error_add(s->error, "Parse error on line %d: '", s->line);
 }
 
-int scan_fail_text(struct conf_scan *s, const char *text)
+int conf_scan_fail_text(struct conf_scan *s, const char *text)
 {
     begin_error(s);
     conf_error_add(s->error, "%s'", text);
     return -EINVAL;
 }
 
-int scan_fail(struct conf_scan *s, const char *before, uint32_t c, const char *after)
+int conf_scan_fail(struct conf_scan *s, const char *before, uint32_t c, const char *after)
 {
     char encoded[CONF_UTF8_MAX];
     size_t size = conf_utf8_encode(c, encoded);
@@ -145,23 +146,23 @@ int scan_fail(struct conf_scan *s, const char *before, uint32_t c, const char *a
     return -EINVAL;
 }
 
-bool scan_comment(struct conf_scan *s, uint32_t c)
+bool conf_scan_comment(struct conf_scan *s, uint32_t c)
 {
     if (c == '/') {
-        if (scan_next(s) != '/') {
-            scan_back(s);
+        if (conf_scan_next(s) != '/') {
+            conf_scan_back(s);
             return false;
         }
     } else if (c != '#') {
         return false;
     }
     for (;;) {
-        uint32_t end = scan_peek(s);
-        if (scan_is_newline(end) || end == 0)
+        uint32_t end = conf_scan_peek(s);
+        if (conf_scan_is_newline(end) || end == 0)
             break;
-        scan_next(s);
+        conf_scan_next(s);
     }
-    scan_drop(s);
+    conf_scan_drop(s);
     return true;
 }
 
@@ -169,52 +170,52 @@ bool scan_comment(struct conf_scan *s, uint32_t c)
 
 static int quoted_key(struct conf_scan *s, uint32_t quote, bool in_map, struct conf_word *ret_word)
 {
-    scan_next(s);
-    scan_drop(s);
+    conf_scan_next(s);
+    conf_scan_drop(s);
     for (;;) {
-        uint32_t c = scan_peek(s);
+        uint32_t c = conf_scan_peek(s);
         if (c == quote)
             break;
         if (c == 0 && in_map)
-            return scan_fail_text(s, quote == '"'
-                                         ? "Unexpected EOF processing double quoted map key."
-                                         : "Unexpected EOF processing quoted map key.");
+            return conf_scan_fail_text(s, quote == '"'
+                                              ? "Unexpected EOF processing double quoted map key."
+                                              : "Unexpected EOF processing quoted map key.");
         if (c == 0 && s->pos > s->start)
-            return scan_fail_text(s, "Unexpected EOF.");
+            return conf_scan_fail_text(s, "Unexpected EOF.");
         if (c == 0) {
-            *ret_word = scan_word(s, WORD_END);
+            *ret_word = conf_scan_word(s, WORD_END);
             return 0;
         }
-        scan_next(s);
+        conf_scan_next(s);
     }
-    *ret_word = scan_word(s, WORD_KEY);
-    scan_next(s);
-    scan_drop(s);
+    *ret_word = conf_scan_word(s, WORD_KEY);
+    conf_scan_next(s);
+    conf_scan_drop(s);
     return 0;
 }
 
 static int bare_key(struct conf_scan *s, bool in_map, struct conf_word *ret_word)
 {
-    scan_drop(s);
-    scan_next(s); /* whatever it is, it begins the key */
-    uint32_t c = scan_peek(s);
-    while (!scan_is_space(c) && !scan_is_separator(c) && c != 0) {
-        scan_next(s);
-        c = scan_peek(s);
+    conf_scan_drop(s);
+    conf_scan_next(s); /* whatever it is, it begins the key */
+    uint32_t c = conf_scan_peek(s);
+    while (!conf_scan_is_space(c) && !conf_scan_is_separator(c) && c != 0) {
+        conf_scan_next(s);
+        c = conf_scan_peek(s);
     }
     if (c == 0 && in_map)
-        return scan_fail_text(s, "Unexpected EOF processing map key.");
-    bool is_include = scan_is_space(c) && s->pos - s->start == strlen("include") &&
+        return conf_scan_fail_text(s, "Unexpected EOF processing map key.");
+    bool is_include = conf_scan_is_space(c) && s->pos - s->start == strlen("include") &&
                       strncasecmp(s->at + s->start, "include", strlen("include")) == 0;
-    *ret_word = scan_word(s, is_include ? WORD_INCLUDE : WORD_KEY);
+    *ret_word = conf_scan_word(s, is_include ? WORD_INCLUDE : WORD_KEY);
     return 0;
 }
 
-int scan_key(struct conf_scan *s, bool in_map, struct conf_word *ret_word)
+int conf_scan_key(struct conf_scan *s, bool in_map, struct conf_word *ret_word)
 {
-    uint32_t c = scan_peek(s);
-    if (scan_is_separator(c))
-        return scan_fail(s, "Unexpected key separator '", c, in_map ? "'." : "'");
+    uint32_t c = conf_scan_peek(s);
+    if (conf_scan_is_separator(c))
+        return conf_scan_fail(s, "Unexpected key separator '", c, in_map ? "'." : "'");
     if (c == '"' || c == '\'')
         return quoted_key(s, c, in_map, ret_word);
     return bare_key(s, in_map, ret_word);
@@ -253,8 +254,8 @@ static int hex_value(char c)
 static int hex_escape(struct conf_scan *s, char *ret_byte)
 {
     for (int i = 0; i < 2; i++)
-        if (scan_is_newline(scan_next(s)))
-            return scan_fail_text(
+        if (conf_scan_is_newline(conf_scan_next(s)))
+            return conf_scan_fail_text(
                 s, "Expected two hexadecimal digits after '\\x', but hit end of line");
     CHECK(s->pos >= 2); /* the backslash and the x */
     const char *digits = s->at + s->pos - 2;
@@ -275,7 +276,7 @@ static int hex_escape(struct conf_scan *s, char *ret_byte)
 static int escape(struct conf_scan *s)
 {
     add_unescaped(s, (struct bytes){s->at + s->start, s->pos - 1 - s->start});
-    uint32_t c = scan_next(s);
+    uint32_t c = conf_scan_next(s);
     char byte = 0;
     int rc = 0;
     switch (c) {
@@ -286,9 +287,9 @@ static int escape(struct conf_scan *s)
     case '"':
     case '\\': byte = (char)c; break;
     default:
-        rc = scan_fail(s, "Invalid escape character '", c,
-                       "'. Only the following escape characters are allowed: "
-                       "\\xXX, \\t, \\n, \\r, \\\", \\\\.");
+        rc = conf_scan_fail(s, "Invalid escape character '", c,
+                            "'. Only the following escape characters are allowed: "
+                            "\\xXX, \\t, \\n, \\r, \\\", \\\\.");
     }
     if (rc < 0)
         return rc;
@@ -300,19 +301,19 @@ static int escape(struct conf_scan *s)
 /* Ends a word at the quote just read, and passes over the quote. */
 static int end_at_quote(struct conf_scan *s, struct conf_word *ret_word)
 {
-    scan_back(s);
-    *ret_word = scan_word(s, WORD_STRING);
-    scan_next(s);
-    scan_drop(s);
+    conf_scan_back(s);
+    *ret_word = conf_scan_word(s, WORD_STRING);
+    conf_scan_next(s);
+    conf_scan_drop(s);
     return 0;
 }
 
 /* Single quotes know no escapes. */
 static int quoted_string(struct conf_scan *s, uint32_t quote, struct conf_word *ret_word)
 {
-    scan_drop(s);
+    conf_scan_drop(s);
     for (;;) {
-        uint32_t c = scan_next(s);
+        uint32_t c = conf_scan_next(s);
         if (c == quote)
             return end_at_quote(s, ret_word);
         if (c == '\\' && quote == '"') {
@@ -321,8 +322,8 @@ static int quoted_string(struct conf_scan *s, uint32_t quote, struct conf_word *
                 return rc;
         } else if (c == 0) {
             if (s->pos > s->start)
-                return scan_fail_text(s, "Unexpected EOF.");
-            *ret_word = scan_word(s, WORD_END);
+                return conf_scan_fail_text(s, "Unexpected EOF.");
+            *ret_word = conf_scan_word(s, WORD_END);
             return 0;
         }
     }
@@ -348,34 +349,34 @@ static enum conf_word_type bare_type(const struct conf_scan *s)
 static int bare_string(struct conf_scan *s, struct conf_word *ret_word)
 {
     for (;;) {
-        uint32_t c = scan_next(s);
+        uint32_t c = conf_scan_next(s);
         if (c == '\'')
             return end_at_quote(s, ret_word);
         if (c == '\\') {
             int rc = escape(s);
             if (rc < 0)
                 return rc;
-        } else if (scan_is_newline(c) || scan_is_blank(c) || c == 0 || c == ';' || c == ',' ||
-                   c == ']' || c == '}') {
+        } else if (conf_scan_is_newline(c) || conf_scan_is_blank(c) || c == 0 || c == ';' ||
+                   c == ',' || c == ']' || c == '}') {
             break;
         }
     }
-    scan_back(s);
+    conf_scan_back(s);
     enum conf_word_type type = s->unescaped != NULL ? WORD_STRING : bare_type(s);
     if (type == WORD_VARIABLE)
         s->start++; /* the dollar */
-    *ret_word = scan_word(s, type);
+    *ret_word = conf_scan_word(s, type);
     return 0;
 }
 
 /* "(" is read: everything up to a ")" that stands alone at the beginning of a line. */
 static int block_string(struct conf_scan *s, struct conf_word *ret_word)
 {
-    scan_drop(s);
+    conf_scan_drop(s);
     for (;;) {
-        uint32_t c = scan_next(s);
+        uint32_t c = conf_scan_next(s);
         if (c == 0)
-            return scan_fail_text(s, "Unexpected EOF processing block.");
+            return conf_scan_fail_text(s, "Unexpected EOF processing block.");
         if (c != ')' || s->at[s->pos - 2] != '\n')
             continue;
         bool at_end = s->pos == s->size;
@@ -385,10 +386,10 @@ static int block_string(struct conf_scan *s, struct conf_word *ret_word)
          * digest would tell. */
         if (!at_end)
             s->pos--;
-        *ret_word = scan_word(s, WORD_STRING);
+        *ret_word = conf_scan_word(s, WORD_STRING);
         if (!at_end)
             s->pos++;
-        scan_drop(s);
+        conf_scan_drop(s);
         return 0;
     }
 }
@@ -397,8 +398,8 @@ static int block_string(struct conf_scan *s, struct conf_word *ret_word)
 
 static int emit_back(struct conf_scan *s, enum conf_word_type type, struct conf_word *ret_word)
 {
-    scan_back(s);
-    *ret_word = scan_word(s, type);
+    conf_scan_back(s);
+    *ret_word = conf_scan_word(s, type);
     return 0;
 }
 
@@ -410,32 +411,33 @@ static bool is_size_suffix(uint32_t c)
 /* A size's letter is read: 1k, 64MiB, or a string that begins so, as 300ms does. */
 static int size_number(struct conf_scan *s, struct conf_word *ret_word)
 {
-    uint32_t c = scan_next(s);
+    uint32_t c = conf_scan_next(s);
     while (c == 'b' || c == 'B' || c == 'i' || c == 'I')
-        c = scan_next(s);
+        c = conf_scan_next(s);
     if (ends_number(c) || is_digit(c))
         return emit_back(s, WORD_INTEGER, ret_word);
-    scan_back(s);
+    conf_scan_back(s);
     return bare_string(s, ret_word);
 }
 
 /* Digits, a point, digits and a second point are read. */
 static int address(struct conf_scan *s, struct conf_word *ret_word)
 {
-    uint32_t c = scan_next(s);
+    uint32_t c = conf_scan_next(s);
     while (is_digit(c) || c == '.' || c == ':' || c == '-')
-        c = scan_next(s);
+        c = conf_scan_next(s);
     return emit_back(s, WORD_STRING, ret_word);
 }
 
 /* The point is read. */
 static int fraction(struct conf_scan *s, struct conf_word *ret_word)
 {
-    uint32_t c = scan_next(s);
+    uint32_t c = conf_scan_next(s);
     if (!is_digit(c))
-        return scan_fail(s, "Floats must have a digit after the '.', but got '", c, "' instead.");
+        return conf_scan_fail(s, "Floats must have a digit after the '.', but got '", c,
+                              "' instead.");
     while (is_digit(c))
-        c = scan_next(s);
+        c = conf_scan_next(s);
     if (c == '.')
         return address(s, ret_word);
     return emit_back(s, WORD_FLOAT, ret_word);
@@ -445,29 +447,30 @@ static int fraction(struct conf_scan *s, struct conf_word *ret_word)
 static int datetime(struct conf_scan *s, struct conf_word *ret_word)
 {
     for (const char *shape = "00-00T00:00:00Z"; *shape != '\0'; shape++) {
-        uint32_t c = scan_next(s);
+        uint32_t c = conf_scan_next(s);
         if (*shape == '0' && !is_digit(c))
-            return scan_fail(s, "Expected digit in ISO8601 datetime, but found '", c, "' instead.");
+            return conf_scan_fail(s, "Expected digit in ISO8601 datetime, but found '", c,
+                                  "' instead.");
         if (*shape != '0' && c != (uint32_t)*shape) {
             char before[64] = "Expected ' ' in ISO8601 datetime, but found '";
             before[strlen("Expected '")] = *shape;
-            return scan_fail(s, before, c, "' instead.");
+            return conf_scan_fail(s, before, c, "' instead.");
         }
     }
-    *ret_word = scan_word(s, WORD_DATETIME);
+    *ret_word = conf_scan_word(s, WORD_DATETIME);
     return 0;
 }
 
 /* A digit is next. */
 static int number(struct conf_scan *s, struct conf_word *ret_word)
 {
-    uint32_t c = scan_next(s);
+    uint32_t c = conf_scan_next(s);
     DCHECK(is_digit(c));
     while (is_digit(c))
-        c = scan_next(s);
+        c = conf_scan_next(s);
     if (c == '-') {
         if (s->pos - s->start != strlen("2006-"))
-            return scan_fail_text(s, "All ISO8601 dates must be in full Zulu form.");
+            return conf_scan_fail_text(s, "All ISO8601 dates must be in full Zulu form.");
         return datetime(s, ret_word);
     }
     if (c == '.')
@@ -482,13 +485,13 @@ static int number(struct conf_scan *s, struct conf_word *ret_word)
 /* The minus is read. */
 static int negative_number(struct conf_scan *s, struct conf_word *ret_word)
 {
-    uint32_t c = scan_next(s);
+    uint32_t c = conf_scan_next(s);
     if (c == '.')
-        return scan_fail_text(s, "Floats must start with a digit, not '.'.");
+        return conf_scan_fail_text(s, "Floats must start with a digit, not '.'.");
     if (!is_digit(c))
-        return scan_fail(s, "Expected a digit but got '", c, "'.");
+        return conf_scan_fail(s, "Expected a digit but got '", c, "'.");
     while (is_digit(c))
-        c = scan_next(s);
+        c = conf_scan_next(s);
     if (c == '.')
         return fraction(s, ret_word);
     if (is_size_suffix(c))
@@ -498,20 +501,20 @@ static int negative_number(struct conf_scan *s, struct conf_word *ret_word)
 
 static int opening(struct conf_scan *s, enum conf_word_type type, struct conf_word *ret_word)
 {
-    scan_drop(s);
-    *ret_word = scan_word(s, type);
+    conf_scan_drop(s);
+    *ret_word = conf_scan_word(s, type);
     return 0;
 }
 
-int scan_value(struct conf_scan *s, struct conf_word *ret_word)
+int conf_scan_value(struct conf_scan *s, struct conf_word *ret_word)
 {
     CHECK(s->unescaped == NULL);
-    while (scan_is_blank(scan_peek(s)))
-        scan_next(s);
-    scan_drop(s);
-    uint32_t c = scan_next(s);
+    while (conf_scan_is_blank(conf_scan_peek(s)))
+        conf_scan_next(s);
+    conf_scan_drop(s);
+    uint32_t c = conf_scan_next(s);
     if (is_digit(c)) {
-        scan_back(s);
+        conf_scan_back(s);
         return number(s, ret_word);
     }
     switch (c) {
@@ -521,10 +524,10 @@ int scan_value(struct conf_scan *s, struct conf_word *ret_word)
     case '"': return quoted_string(s, c, ret_word);
     case '-': return negative_number(s, ret_word);
     case '(': return block_string(s, ret_word);
-    case '.': return scan_fail_text(s, "Floats must start with a digit");
+    case '.': return conf_scan_fail_text(s, "Floats must start with a digit");
     case '\n':
-    case '\r': return scan_fail_text(s, "Expected value but found new line");
-    default: scan_back(s); return bare_string(s, ret_word);
+    case '\r': return conf_scan_fail_text(s, "Expected value but found new line");
+    default: conf_scan_back(s); return bare_string(s, ret_word);
     }
 }
 
@@ -532,13 +535,13 @@ int scan_value(struct conf_scan *s, struct conf_word *ret_word)
 
 static int quoted_include(struct conf_scan *s, uint32_t quote, struct conf_word *ret_word)
 {
-    scan_drop(s);
-    uint32_t c = scan_next(s);
+    conf_scan_drop(s);
+    uint32_t c = conf_scan_next(s);
     while (c != quote && c != 0)
-        c = scan_next(s);
+        c = conf_scan_next(s);
     if (c == 0)
-        return scan_fail_text(s, quote == '"' ? "Unexpected EOF in double quoted include"
-                                              : "Unexpected EOF in quoted include");
+        return conf_scan_fail_text(s, quote == '"' ? "Unexpected EOF in double quoted include"
+                                                   : "Unexpected EOF in quoted include");
     end_at_quote(s, ret_word);
     ret_word->type = WORD_INCLUDE;
     return 0;
@@ -546,9 +549,10 @@ static int quoted_include(struct conf_scan *s, uint32_t quote, struct conf_word 
 
 static int bare_include(struct conf_scan *s, struct conf_word *ret_word)
 {
-    uint32_t c = scan_next(s);
-    while (!scan_is_newline(c) && !scan_is_blank(c) && c != 0 && c != ';' && c != '}' && c != '\'')
-        c = scan_next(s);
+    uint32_t c = conf_scan_next(s);
+    while (!conf_scan_is_newline(c) && !conf_scan_is_blank(c) && c != 0 && c != ';' && c != '}' &&
+           c != '\'')
+        c = conf_scan_next(s);
     if (c == '\'')
         end_at_quote(s, ret_word);
     else
@@ -572,17 +576,17 @@ static const char *include_refusal(uint32_t c)
     }
 }
 
-int scan_include(struct conf_scan *s, struct conf_word *ret_word)
+int conf_scan_include(struct conf_scan *s, struct conf_word *ret_word)
 {
-    while (scan_is_blank(scan_peek(s)))
-        scan_next(s);
-    scan_drop(s);
-    uint32_t c = scan_next(s);
+    while (conf_scan_is_blank(conf_scan_peek(s)))
+        conf_scan_next(s);
+    conf_scan_drop(s);
+    uint32_t c = conf_scan_next(s);
     if (c == '\'' || c == '"')
         return quoted_include(s, c, ret_word);
     const char *refusal = include_refusal(c);
     if (refusal != NULL)
-        return scan_fail_text(s, refusal);
-    scan_back(s);
+        return conf_scan_fail_text(s, refusal);
+    conf_scan_back(s);
     return bare_include(s, ret_word);
 }

@@ -3,7 +3,7 @@
  *
  * Idea        A cursor over one text, and one function for each kind of word. Which word may come next
  *             is the grammar's business (conf_parse.c); how a word looks is decided here. A word runs
- *             from `start` to `pos`; scan_drop forgets what was passed over.
+ *             from `start` to `pos`; conf_scan_drop forgets what was passed over.
  * Invariants  1. start <= pos <= size, and line_start <= pos.
  *             2. `line` is 1 + the newlines before pos.
  * Differs     A NUL byte counts as the end of the text wherever a word may end, as in nats-server;
@@ -53,38 +53,38 @@ struct conf_scan {
     struct conf_error *error; /* borrowed */
 };
 
-void scan_init(struct conf_scan *s, struct bytes text, struct arena *arena,
-               struct conf_error *error);
+void conf_scan_init(struct conf_scan *s, struct bytes text, struct arena *arena,
+                    struct conf_error *error);
 
-/* The next character, 0 at the end; scan_back undoes one scan_next; scan_peek only looks. */
-uint32_t scan_next(struct conf_scan *s);
-void scan_back(struct conf_scan *s);
-uint32_t scan_peek(struct conf_scan *s);
-void scan_drop(struct conf_scan *s);
+/* The next character, 0 at the end; conf_scan_back undoes one conf_scan_next; conf_scan_peek only looks. */
+uint32_t conf_scan_next(struct conf_scan *s);
+void conf_scan_back(struct conf_scan *s);
+uint32_t conf_scan_peek(struct conf_scan *s);
+void conf_scan_drop(struct conf_scan *s);
 
 /* The word from start to pos; the next one starts behind it. */
-struct conf_word scan_word(struct conf_scan *s, enum conf_word_type type);
+struct conf_word conf_scan_word(struct conf_scan *s, enum conf_word_type type);
 
 /* Fails with "Parse error on line N: 'TEXT'", where a %s in format is the character c. -EINVAL. */
-int scan_fail(struct conf_scan *s, const char *before, uint32_t c, const char *after);
-int scan_fail_text(struct conf_scan *s, const char *text);
+int conf_scan_fail(struct conf_scan *s, const char *before, uint32_t c, const char *after);
+int conf_scan_fail_text(struct conf_scan *s, const char *text);
 
 /* Having read c: is it a comment? Then it is passed over, up to the newline. A lone slash is none. */
-bool scan_comment(struct conf_scan *s, uint32_t c);
+bool conf_scan_comment(struct conf_scan *s, uint32_t c);
 
 /* 0 with a key (WORD_KEY), the keyword include (WORD_INCLUDE) or the end (WORD_END). A map is stricter
  * than the top of a file about where the text may end. */
-int scan_key(struct conf_scan *s, bool in_map, struct conf_word *ret_word);
+int conf_scan_key(struct conf_scan *s, bool in_map, struct conf_word *ret_word);
 
 /* A scalar, an opening bracket (WORD_ARRAY_START, WORD_MAP_START), or the end. */
-int scan_value(struct conf_scan *s, struct conf_word *ret_word);
+int conf_scan_value(struct conf_scan *s, struct conf_word *ret_word);
 
 /* What follows the keyword include. */
-int scan_include(struct conf_scan *s, struct conf_word *ret_word);
+int conf_scan_include(struct conf_scan *s, struct conf_word *ret_word);
 
-bool scan_is_space(uint32_t c); /* with newlines and Unicode's spaces */
-bool scan_is_blank(uint32_t c); /* space or tab */
-bool scan_is_newline(uint32_t c);
-bool scan_is_separator(uint32_t c); /* between key and value */
+bool conf_scan_is_space(uint32_t c); /* with newlines and Unicode's spaces */
+bool conf_scan_is_blank(uint32_t c); /* space or tab */
+bool conf_scan_is_newline(uint32_t c);
+bool conf_scan_is_separator(uint32_t c); /* between key and value */
 
 #endif
