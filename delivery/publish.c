@@ -18,7 +18,7 @@
 #define RUN_COPY_MAX 2048u  /* a shorter run is copied to each target */
 #define RUN_BYTES_MAX ((uint32_t)60 << 10)
 #define RUNS_MAX 4u  /* sid texts of a streak; with more, frames go directly */
-#define HEAD_MAX 64u /* of a control line: verb, blanks, numbers */
+#define HEAD_MAX 16u /* of a control line: verb, blanks, end */
 #define HOPS_MAX 8u
 #define HOLD_MS 2u /* the reference's stallClientMinDuration and Max */
 #define HOLD_FULL_MS 5u
@@ -74,28 +74,17 @@ static char *put(char *to, struct bytes text)
     return to + text.size;
 }
 
-static char *put_number(char *to, uint32_t n)
-{
-    char digits[10];
-    unsigned count = 0;
-    do {
-        digits[count++] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n != 0);
-    while (count > 0)
-        *to++ = digits[--count];
-    return to;
-}
-
 static uint32_t head_max(const struct publication *m, struct bytes sid)
 {
-    return (uint32_t)(m->subject.size + m->reply.size + sid.size) + HEAD_MAX;
+    return (uint32_t)(m->subject.size + m->reply.size + sid.size + m->header_text.size +
+                      m->payload_text.size) +
+           HEAD_MAX;
 }
 
 /* MSG <subject> <sid> [reply] <size>, or HMSG with the header's size before it. */
 static char *put_head(char *to, const struct publication *m, struct bytes sid)
 {
-    bool header = m->header_size >= 0;
+    bool header = m->header_size > 0;
     to = put(to, header ? BYTES("HMSG ") : BYTES("MSG "));
     to = put(to, m->subject);
     *to++ = ' ';
@@ -106,10 +95,10 @@ static char *put_head(char *to, const struct publication *m, struct bytes sid)
         *to++ = ' ';
     }
     if (header) {
-        to = put_number(to, (uint32_t)m->header_size);
+        to = put(to, m->header_text);
         *to++ = ' ';
     }
-    to = put_number(to, m->payload_size);
+    to = put(to, m->payload_text);
     return put(to, BYTES("\r\n"));
 }
 
@@ -132,7 +121,7 @@ static void put_frame(struct press *press, struct batch *batch, const struct pub
         end += body;
     }
     batch_commit(batch, (uint32_t)(end - at));
-    batch->headers = batch->headers || m->header_size >= 0;
+    batch->headers = batch->headers || m->header_size > 0;
     press->outbox->bytes += (uint32_t)(end - at);
     if (reference)
         batch_append(batch, m->payload_buf, (uint32_t)(m->payload - m->payload_buf->at), body);
@@ -307,7 +296,7 @@ static uint32_t to_runs(struct press *press, const struct publication *m)
         run->buf->size += (uint32_t)(end - at) + body;
         run->frames++;
         run->payload += m->payload_size;
-        run->headers = run->headers || m->header_size >= 0;
+        run->headers = run->headers || m->header_size > 0;
     }
     return press->run_targets;
 }
@@ -371,9 +360,8 @@ struct bytes publish_sid_of(const struct publisher *publisher, struct bytes subj
     streak_end(press);
     const struct match *match =
         match_find(press->cache, publisher->interest, publisher->interest_id, subject);
-    for (uint32_t i = 0; i < match->plain_count + match->member_count; i++)
-        if (match_plain(match)[i].conn ==
-            publisher->self.id) /* the members lie behind the plain ones */
+    for (uint32_t i = 0; i < match->plain_count; i++)
+        if (match_plain(match)[i].conn == publisher->self.id)
             return match_sid(match, &match_plain(match)[i]);
     return (struct bytes){NULL, 0};
 }
@@ -405,6 +393,8 @@ static bool frame_read(struct bytes frame, struct publication *ret)
         .reply = reply ? words[3] : (struct bytes){NULL, 0},
         .header_size = header ? client_parse_size(words[count - 2]) : -1,
         .payload_size = (uint32_t)client_parse_size(words[count - 1]),
+        .header_text = header ? words[count - 2] : (struct bytes){NULL, 0},
+        .payload_text = words[count - 1],
         .payload = end + 1,
     };
     return (size_t)(frame.at + frame.size - ret->payload) == (size_t)ret->payload_size + 2;

@@ -34,8 +34,10 @@ struct publisher {
 struct publication {
     struct bytes subject;
     struct bytes reply;
-    int32_t header_size;     /* -1: none */
-    uint32_t payload_size;   /* header and payload */
+    int32_t header_size;      /* <= 0: none */
+    uint32_t payload_size;    /* header and payload */
+    struct bytes header_text; /* the two sizes as they were written: "0012" stays what it is */
+    struct bytes payload_text;
     const char *payload;     /* followed by CR LF */
     struct buf *payload_buf; /* borrowed: where payload lies; NULL: nowhere that can be shared */
 };
@@ -51,7 +53,8 @@ uint32_t publish_again(const struct publisher *publisher, const struct publicati
  * milliseconds it is asked not to read: 0, or more when targets are under pressure. */
 uint32_t publish_end(void);
 
-/* The sid under which `conn` would get a message on subject; size 0: it would not. Borrowed until
+/* The sid under which the publisher itself, outside queue groups, would get a message on subject;
+ * size 0: it would not. Borrowed until
  * the next call of this header. */
 struct bytes publish_sid_of(const struct publisher *publisher, struct bytes subject);
 

@@ -117,7 +117,7 @@ static size_t chunk_bytes(const struct pool_chunk *c)
 }
 
 static struct pool_chunk *chunk_new(struct pool *a, enum pool_family family, uint32_t class,
-                                     uint32_t units, uint32_t objects)
+                                    uint32_t units, uint32_t objects)
 {
     uint32_t number = take_number(a);
     if (number == POOL_CHUNKS_MAX)
@@ -149,8 +149,8 @@ static void chunk_free(struct pool *a, struct pool_chunk *c)
     free(c);
 }
 
-static struct pool_chunk *chunk_with_room(struct pool *a, enum pool_family family,
-                                           uint32_t class, uint32_t units)
+static struct pool_chunk *chunk_with_room(struct pool *a, enum pool_family family, uint32_t class,
+                                          uint32_t units)
 {
     struct pool_class *state = &a->classes[family][class];
     if (state->room != NULL)

@@ -81,7 +81,8 @@ static int write_file(const char *path, const char *at, size_t size)
 static void url(struct json *json, const char *scheme, const char *host, uint16_t port)
 {
     char text[512];
-    bool any = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 || strcmp(host, "localhost") == 0;
+    bool any =
+        strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 || strcmp(host, "localhost") == 0;
     bool v6 = !any && strchr(host, ':') != NULL;
     int size = snprintf(text, sizeof text, v6 ? "%s://[%s]:%u" : "%s://%s:%u", scheme,
                         any ? "127.0.0.1" : host, port);
@@ -89,7 +90,8 @@ static void url(struct json *json, const char *scheme, const char *host, uint16_
     json_string(json, bytes_of(text));
 }
 
-static void ports_text(struct json *json, const struct options *options, const struct server *server)
+static void ports_text(struct json *json, const struct options *options,
+                       const struct server *server)
 {
     json_object_begin(json);
     json_put_array(json, "nats");
@@ -129,22 +131,20 @@ static void write_ports(struct process_files *files, const struct options *optio
         memcpy(files->ports, path, (size_t)size + 1);
 }
 
-static void write_pid(struct process_files *files, const char *path)
+static void write_pid(const char *path)
 {
     char text[16];
     int size = snprintf(text, sizeof text, "%d", (int)getpid());
     int status = write_file(path, text, (size_t)size);
     if (status != 0)
         fprintf(stderr, "nats-server: could not write pidfile: %s: %s\n", path, strerror(-status));
-    else
-        snprintf(files->pid, sizeof files->pid, "%s", path);
 }
 
 void process_files_write(struct process_files *files, const struct options *options,
                          const struct server *server, const char *argv0)
 {
     if (options->pid_file != NULL)
-        write_pid(files, options->pid_file);
+        write_pid(options->pid_file);
     if (options->ports_file_dir != NULL)
         write_ports(files, options, server, argv0);
 }
@@ -153,8 +153,6 @@ void process_files_remove(const struct process_files *files)
 {
     if (files->ports[0] != '\0' && unlink(files->ports) != 0 && errno != ENOENT)
         perror(files->ports);
-    if (files->pid[0] != '\0' && unlink(files->pid) != 0 && errno != ENOENT)
-        perror(files->pid);
 }
 
 /* --- signals to other processes ------------------------------------------------------------------ */

@@ -21,10 +21,10 @@ int process_signal(const struct options_signal *signal);
 
 struct process_files {
     char ports[PROCESS_PATH_MAX]; /* "": not written */
-    char pid[PROCESS_PATH_MAX];
 };
 
-/* The pid file and the ports file, when the options ask for them. Failures are told on stderr. */
+/* The pid file and the ports file, when the options ask for them. Failures are told on stderr. The pid
+ * file stays behind when the server ends, as the reference's does. */
 void process_files_write(struct process_files *files, const struct options *options,
                          const struct server *server, const char *argv0);
 void process_files_remove(const struct process_files *files);

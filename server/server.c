@@ -2,6 +2,7 @@
 /* server.c -- from options to actors: what is spawned where, and who knows whom. */
 #include "server/server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,11 +19,14 @@
 #include "runtime/base/check.h"
 #include "runtime/system.h"
 #include "runtime/world.h"
+#include "server/address.h"
 #include "server/version.h"
 
 #define GLOBAL_ACCOUNT "$G"
 #define GLOBAL_INTEREST 1
 #define NS_PER_MS 1000000
+#define PAYLOAD_WARN_BYTES (8 << 20)
+#define HOST_MAX 256
 
 struct server {
     const struct options *options;
@@ -36,6 +40,7 @@ struct server {
     struct bytes connect_url;
     char connect_url_text[NET_HOST_MAX + 8];
     uint16_t worker_count;
+    char advertised_host[HOST_MAX];
     char id[NKEY_TEXT_SIZE];
     char xkey[NKEY_TEXT_SIZE];
 };
@@ -80,6 +85,7 @@ static void make_settings(struct server *s)
     to->xkey = s->xkey;
     to->server_name = o->server_name != NULL ? o->server_name : s->id;
     to->host = o->client.host;
+    to->trace_headers = o->log.trace_headers;
     to->max_payload = (uint32_t)o->limits.payload_bytes_max;
     to->max_control_line = (uint32_t)o->limits.control_line_bytes_max;
     to->max_pending = (uint64_t)o->limits.pending_bytes_max;
@@ -146,6 +152,36 @@ static int start_listeners(struct server *s, struct text *problem)
     return 0;
 }
 
+/* INFO tells where the operator says that clients find it, or where it listens. */
+static void make_advertised(struct server *s)
+{
+    const struct options_listener *client = &s->options->client;
+    struct bytes host = bytes_of(client->host);
+    int port = s->settings.port;
+    if (client->advertise != NULL &&
+        address_parse(bytes_of(client->advertise), s->settings.port, &host, &port)) {
+        snprintf(s->advertised_host, sizeof s->advertised_host, "%.*s", (int)host.size, host.at);
+        s->settings.advertised_host = s->advertised_host;
+        s->settings.advertised_port = (uint16_t)port;
+        return;
+    }
+    s->settings.advertised_host = client->host;
+    s->settings.advertised_port = s->settings.port;
+}
+
+static void warn(const struct server *s)
+{
+    const struct options *o = s->options;
+    for (size_t i = 0; i < o->notice_count; i++)
+        LOG_WARN(&s->log, "%s", o->notices[i]);
+    if (s->settings.auth_required)
+        LOG_WARN(&s->log, "Plaintext passwords detected, use nkeys or bcrypt");
+    if (o->limits.payload_bytes_max > PAYLOAD_WARN_BYTES)
+        LOG_WARN(&s->log,
+                 "Maximum payloads over 8.00 MB are generally discouraged and could lead to "
+                 "poor performance");
+}
+
 static void announce(struct server *s)
 {
     const struct log *log = &s->log;
@@ -158,8 +194,7 @@ static void announce(struct server *s)
     if (s->options->config_file != NULL)
         LOG_INFO(log, "Using configuration file: %s (%s)", s->options->config_file,
                  s->options->config_digest);
-    for (size_t i = 0; i < s->options->notice_count; i++)
-        LOG_WARN(log, "%s", s->options->notices[i]);
+    warn(s);
     LOG_INFO(log, "Listening for client connections on %s:%u", s->options->client.host,
              s->settings.port);
     LOG_INFO(log, "Server is ready");
@@ -224,6 +259,7 @@ struct server *server_new(struct world *world, const struct options *options,
         server_shutdown(s); /* the caller runs the world: it ends at once, and then frees */
         return s;
     }
+    make_advertised(s);
     open_listeners(s);
     announce(s);
     return s;

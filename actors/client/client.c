@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actors/client/client_log.h"
 #include "actors/client/client_state.h"
 #include "actors/listener/listener_msg.h"
+#include "protocols/json/go_text.h"
+#include "protocols/json/output.h"
 #include "runtime/base/check.h"
 #include "runtime/base/prng.h"
 
@@ -82,11 +85,28 @@ static void on_ping_due(struct client *c)
         return;
     if (c->pings_out + 1u > s->ping_max) {
         COUNTER_ADD(&c->counters->stale_connections, 1);
+        if (client_debugs(c))
+            client_log(c, LOG_LEVEL_DEBUG, "Stale Client Connection - Closing");
         client_error(c, "Stale Connection");
         client_close(c, CLOSED_STATE_STALE_CONNECTION);
         return;
     }
     send_ping(c);
+}
+
+static void deadline_exceeded(struct client *c)
+{
+    COUNTER_ADD(&c->counters->slow_consumers, 1);
+    struct output deadline;
+    output_init(&deadline, 64);
+    go_text_duration(&deadline, (int64_t)c->settings->write_deadline_ms * 1000000);
+    client_log(
+        c, LOG_LEVEL_INFO,
+        "Slow Consumer Detected: WriteDeadline of %.*s exceeded with %u chunks of %llu total "
+        "bytes.",
+        (int)deadline.size, deadline.at, c->out.count, (unsigned long long)c->out.bytes);
+    output_done(&deadline);
+    client_close(c, CLOSED_STATE_SLOW_CONSUMER_DEADLINE);
 }
 
 static void on_timer(struct client *c)
@@ -95,13 +115,14 @@ static void on_timer(struct client *c)
         return;
     uint64_t now = now_ms();
     if (c->auth_due_ms != 0 && now >= c->auth_due_ms) {
+        if (client_debugs(c))
+            client_log(c, LOG_LEVEL_DEBUG, "Authentication Timeout");
         client_error(c, "Authentication Timeout");
         client_close(c, CLOSED_STATE_AUTHENTICATION_TIMEOUT);
         return;
     }
     if (c->write_since_ms != 0 && now >= c->write_since_ms + c->settings->write_deadline_ms) {
-        COUNTER_ADD(&c->counters->slow_consumers, 1);
-        client_close(c, CLOSED_STATE_SLOW_CONSUMER_DEADLINE);
+        deadline_exceeded(c);
         return;
     }
     if (c->ping_due_ms != 0 && now >= c->ping_due_ms)
@@ -184,6 +205,8 @@ void client_close(struct client *c, enum closed_state reason)
         (void)outgoing_flush(&c->out, c->conn); /* the last words, if the kernel takes them now */
     c->state = CLIENT_STATE_CLOSING;
     c->close_reason = (uint8_t)reason;
+    if (client_debugs(c))
+        client_log(c, LOG_LEVEL_DEBUG, "Client connection closed: %s", closed_state_text(reason));
     actor_set_pressure(&c->actor, PRESSURE_CLOSED);
     timer_cancel(&c->timer);
     outgoing_clear(&c->out);
@@ -202,7 +225,10 @@ static void on_begin(struct client *c, const struct client_begin *m)
         return;
     }
     COUNTER_ADD(&c->counters->total, 1);
+    if (client_debugs(c))
+        client_log(c, LOG_LEVEL_DEBUG, "Client connection created");
     if (m->refuse) {
+        client_log(c, LOG_LEVEL_ERROR, "maximum connections exceeded");
         client_error(c, "maximum connections exceeded");
         client_close(c, CLOSED_STATE_MAX_CONNECTIONS);
         return;
@@ -246,7 +272,10 @@ static void client_receive(struct actor *self, struct msg *m)
     case CLIENT_REGISTERED: on_registered(c, (struct account_registered *)(void *)m); break;
     case CLIENT_CHANGED: client_on_changed(c, (struct account_changed *)(void *)m); break;
     case CLIENT_CLOSE: client_close(c, ((struct client_close *)(void *)m)->reason); break;
-    case CLIENT_LAME_DUCK: client_send_info(c, false, true); break;
+    case CLIENT_LAME_DUCK:
+        if (c->protocol >= 1) /* others do not know INFO after the first */
+            client_send_info(c, false, true);
+        break;
     case CLIENT_DESCRIBE: break;
     case CLIENT_KINDS: UNREACHABLE("no message has this kind");
     }
@@ -283,6 +312,7 @@ struct actor_ref client_spawn(const struct client_settings *settings,
     c->peer = accepted->peer;
     c->publisher = (struct publisher){
         .self = c->actor.self, .echo = true, .drop_when_pressed = settings->no_stall};
+    c->verbose = c->pedantic = true; /* until CONNECT says otherwise */
     c->subs.seed = cid;
     c->start_wall_ns = c->last_wall_ns = wall_ns();
     struct client_begin *m = MSG_NEW(client_types, CLIENT_BEGIN, client_begin);

@@ -51,6 +51,8 @@ struct client_settings {
     const char *server_name;
     const char *host;
     uint16_t port;
+    const char *advertised_host; /* what INFO tells */
+    uint16_t advertised_port;
     const char *xkey; /* "" for none */
     const struct bytes *connect_urls;
     size_t connect_url_count;
@@ -65,6 +67,7 @@ struct client_settings {
     uint64_t auth_timeout_ms;
     uint32_t max_traced_msg_len;
     bool headers;
+    bool trace_headers; /* traces show headers alone */
     bool no_stall;
     bool auth_required;
     const char *auth_token; /* NULL: none */

@@ -2,6 +2,7 @@
 /* client_connect.c -- INFO, CONNECT, and who may come in. */
 #include <string.h>
 
+#include "actors/client/client_log.h"
 #include "actors/client/client_state.h"
 #include "protocols/json/output.h"
 #include "protocols/nats/connect.h"
@@ -27,8 +28,8 @@ void client_send_info(struct client *c, bool connect_info, bool lame_duck)
         .version = BYTES(COMPATIBLE_VERSION),
         .proto = 1,
         .go = BYTES(COMPATIBLE_GO),
-        .host = bytes_of(s->host),
-        .port = s->port,
+        .host = bytes_of(s->advertised_host),
+        .port = s->advertised_port,
         .headers = s->headers,
         .auth_required = s->auth_required,
         .lame_duck = lame_duck,
@@ -51,6 +52,8 @@ void client_send_info(struct client *c, bool connect_info, bool lame_duck)
     info_write(&text, &server, &client);
     CHECK(output_error(&text) == 0);
     client_reply(c, output_bytes(&text));
+    if (client_traces(c)) /* without the verb, and the blank and the line's end behind it */
+        client_trace_out(c, "INFO", (struct bytes){text.at + 5, text.size - 8});
     output_done(&text);
 }
 
@@ -93,6 +96,17 @@ static bool may_come_in(const struct client *c, const struct connect_options *o)
 
 void client_auth_violation(struct client *c)
 {
+    const struct client_identity *id = c->identity;
+    struct bytes user = {NULL, 0};
+    if (id != NULL)
+        user = (struct bytes){id->texts + id->name_size + id->lang_size + id->version_size,
+                              id->user_size};
+    if (user.size > 0)
+        client_log_quoted(c, LOG_LEVEL_ERROR, "authentication error - User %s", user);
+    else if (c->token_given)
+        client_log(c, LOG_LEVEL_ERROR, "authentication error - Token \"[REDACTED]\"");
+    else
+        client_log(c, LOG_LEVEL_ERROR, "authentication error");
     client_error(c, "Authorization Violation");
     client_close(c, CLOSED_STATE_AUTHENTICATION_VIOLATION);
 }
@@ -152,7 +166,6 @@ static void accept_connect(struct client *c, const struct connect_options *o)
     c->headers = c->settings->headers && o->headers;
     c->no_responders = o->no_responders;
     c->protocol = (int8_t)(o->protocol == 1);
-    identify(c, o);
     client_expect_ping(c);
     if (first && c->account.id == 0)
         client_register(c);
@@ -179,11 +192,15 @@ void client_on_connect(struct client *c, struct bytes argument)
     const char *what = NULL;
     if (connect_options_decode(&options, argument, &what) != 0) {
         connect_options_done(&options);
+        client_log(c, LOG_LEVEL_ERROR, "CONNECT can not be read: %s", what == NULL ? "" : what);
         client_close(c, CLOSED_STATE_PROTOCOL_VIOLATION);
         return;
     }
     if (!c->connected)
         c->rtt_ns = (uint64_t)(wall_ns() - c->start_wall_ns);
+    identify(c, &options);
+    c->token_given = options.auth_token.size > 0;
+    client_forget_subs(c); /* those of an earlier CONNECT */
     if (!may_come_in(c, &options)) {
         client_auth_violation(c);
     } else {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actors/client/client_log.h"
 #include "actors/client/client_state.h"
 #include "protocols/nats/client_parser.h"
 #include "runtime/base/check.h"
@@ -110,6 +111,10 @@ static void walk_part(struct client *c, struct cursor *cur, const struct part *p
             c->out_bytes += counted;
             COUNTER_ADD(&c->counters->out_msgs, 1);
             COUNTER_ADD(&c->counters->out_bytes, counted);
+            if (client_traces(c))
+                client_trace_out(c, f.line.at[0] == 'H' ? "HMSG" : "MSG",
+                                 (struct bytes){f.line.at + (f.line.at[0] == 'H' ? 5 : 4),
+                                                f.line.size - (f.line.at[0] == 'H' ? 5 : 4)});
             if (f.header > 0 && !c->headers)
                 deliver_without_header(c, cur, &f);
             else
@@ -154,7 +159,7 @@ static void deliver_part(struct client *c, struct cursor *cur, const struct part
         if (sub->max > 0 && sub->delivered >= sub->max && sub->state != SUB_SENT)
             client_remove_sub(c, sub);
     }
-    if (take < part->frames || (cur->batch->headers && !c->headers)) {
+    if (take < part->frames || (cur->batch->headers && !c->headers) || client_traces(c)) {
         walk_part(c, cur, part, take);
         return;
     }
@@ -187,7 +192,7 @@ void client_pressure_update(struct client *c)
 /* Every part to a living subscription without a maximum, and a peer that knows headers. */
 static bool passes_whole(struct client *c, const struct batch *batch)
 {
-    if (!client_is_open(c) || (batch->headers && !c->headers))
+    if (!client_is_open(c) || (batch->headers && !c->headers) || client_traces(c))
         return false;
     for (uint32_t i = 0; i < batch->part_count; i++) {
         const struct sub *sub = subs_at(&c->subs, batch->parts[i].slot);
@@ -235,6 +240,8 @@ void client_on_batch(struct client *c, struct batch *batch)
         return;
     if (c->out.bytes > c->settings->max_pending) {
         COUNTER_ADD(&c->counters->slow_consumers, 1);
+        client_log(c, LOG_LEVEL_INFO, "Slow Consumer Detected: MaxPending of %llu Exceeded",
+                   (unsigned long long)c->settings->max_pending);
         client_close(c, CLOSED_STATE_SLOW_CONSUMER_PENDING);
         return;
     }

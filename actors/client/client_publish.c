@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actors/client/client_log.h"
 #include "actors/client/client_state.h"
 #include "protocols/nats/client_parser.h"
 #include "protocols/nats/subject.h"
@@ -17,10 +18,36 @@ static bool begins_with(struct bytes text, const char *prefix)
     return text.size >= size && memcmp(text.at, prefix, size) == 0;
 }
 
-/* What the reference refuses without a word to the client but the closed connection. */
-static bool bad_arguments(struct client *c)
+/* What the reference refuses without a word to the client but the closed connection: the log has it. */
+static bool bad_arguments(struct client *c, const char *format, struct bytes argument)
 {
+    client_log_quoted(c, LOG_LEVEL_ERROR, format, argument);
     client_close(c, CLOSED_STATE_PROTOCOL_VIOLATION);
+    return false;
+}
+
+static const char *error_format(bool header, enum client_publish_error error)
+{
+    switch (error) {
+    case CLIENT_PUBLISH_OK: break;
+    case CLIENT_PUBLISH_ARGUMENTS:
+        return header ? "processHeaderPub Parse Error: %s" : "processPub Parse Error: %s";
+    case CLIENT_PUBLISH_SIZE:
+        return header ? "processHeaderPub Bad or Missing Total Size: %s"
+                      : "processPub Bad or Missing Size: %s";
+    case CLIENT_PUBLISH_HEADER_SIZE: return "processHeaderPub Bad or Missing Header Size: %s";
+    case CLIENT_PUBLISH_HEADER_LARGER:
+        return "processHeaderPub Header Size larger then TotalSize: %s";
+    }
+    UNREACHABLE("not an error");
+}
+
+static bool payload_too_large(struct client *c, int32_t size)
+{
+    client_log(c, LOG_LEVEL_ERROR, "maximum payload exceeded: %d vs %u", size,
+               c->settings->max_payload);
+    client_error(c, "Maximum Payload Violation");
+    client_close(c, CLOSED_STATE_MAX_PAYLOAD);
     return false;
 }
 
@@ -28,23 +55,25 @@ bool client_pub_arguments(struct client *c, const struct client_line *line,
                           struct publication *ret_publication)
 {
     struct client_publish p;
-    if (line->op == CLIENT_OP_HPUB && !c->headers)
-        return bad_arguments(c);
-    enum client_publish_error error = line->op == CLIENT_OP_HPUB
-                                          ? client_parse_hpub(line->argument, &p)
-                                          : client_parse_pub(line->argument, &p);
-    if (error != CLIENT_PUBLISH_OK)
-        return bad_arguments(c);
-    if ((uint32_t)p.payload_size > c->settings->max_payload) {
-        client_error(c, "Maximum Payload Violation");
-        client_close(c, CLOSED_STATE_MAX_PAYLOAD);
+    bool header = line->op == CLIENT_OP_HPUB;
+    if (header && !c->headers) {
+        client_log(c, LOG_LEVEL_ERROR, "message headers not supported");
+        client_close(c, CLOSED_STATE_PROTOCOL_VIOLATION);
         return false;
     }
+    enum client_publish_error error =
+        header ? client_parse_hpub(line->argument, &p) : client_parse_pub(line->argument, &p);
+    if (error != CLIENT_PUBLISH_OK)
+        return bad_arguments(c, error_format(header, error), line->argument);
+    if ((uint32_t)p.payload_size > c->settings->max_payload)
+        return payload_too_large(c, p.payload_size);
     *ret_publication = (struct publication){
         .subject = p.subject,
         .reply = p.reply,
-        .header_size = line->op == CLIENT_OP_HPUB ? p.header_size : -1,
+        .header_size = p.header_size,
         .payload_size = (uint32_t)p.payload_size,
+        .header_text = p.header_text,
+        .payload_text = p.payload_text,
     };
     return true;
 }
@@ -52,7 +81,8 @@ bool client_pub_arguments(struct client *c, const struct client_line *line,
 /* The texts of a publication lie in its line: here they are moved to the line's copy. */
 static void remember(struct client *c, const struct publication *m, const char *line, uint32_t size)
 {
-    if (size > CLIENT_LINE_MAX || (c->pedantic && !subject_is_valid_literal(m->subject))) {
+    if (size > CLIENT_LINE_MAX || client_traces(c) ||
+        (c->pedantic && !subject_is_valid_literal(m->subject))) {
         if (c->memory != NULL)
             c->memory->size = 0;
         return;
@@ -63,9 +93,13 @@ static void remember(struct client *c, const struct publication *m, const char *
     memcpy(memory->line, line, size);
     memory->size = size;
     memory->publication = *m;
-    memory->publication.subject.at = memory->line + (m->subject.at - line);
+    struct publication *p = &memory->publication;
+    p->subject.at = memory->line + (m->subject.at - line);
+    p->payload_text.at = memory->line + (m->payload_text.at - line);
     if (m->reply.size > 0)
-        memory->publication.reply.at = memory->line + (m->reply.at - line);
+        p->reply.at = memory->line + (m->reply.at - line);
+    if (m->header_text.size > 0)
+        p->header_text.at = memory->line + (m->header_text.at - line);
 }
 
 /* Nobody got it: who asked for a reply is told at once. */
@@ -112,6 +146,8 @@ void client_publish(struct client *c, const struct publication *m, const char *l
     c->in_bytes += m->payload_size;
     COUNTER_ADD(&c->counters->in_msgs, 1);
     COUNTER_ADD(&c->counters->in_bytes, m->payload_size);
+    if (client_traces(c))
+        client_trace_payload(c, false, (struct bytes){m->payload, m->payload_size}, m->header_size);
     if (!again) {
         if (c->pedantic && !subject_is_valid_literal(m->subject))
             client_error(c, "Invalid Publish Subject");

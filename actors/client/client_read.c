@@ -11,10 +11,14 @@
  */
 #include <string.h>
 
+#include "actors/client/client_log.h"
 #include "actors/client/client_state.h"
+#include "protocols/json/output.h"
 #include "protocols/nats/client_parser.h"
+#include "protocols/nats/redact.h"
 #include "runtime/base/check.h"
 
+#define CONNECT_TRACE_MAX ((size_t)64 << 10)
 #define COPY_MAX 4096u /* a longer rest or payload gets a buffer of its own */
 
 /* --- what is kept between reads ------------------------------------------------------------------ */
@@ -82,8 +86,15 @@ static enum step protocol_violation(struct client *c)
     return STEP_CLOSED;
 }
 
-static enum step unknown_operation(struct client *c)
+#define SNIPPET_MAX 32
+
+/* The reference's line: its parser is always at the start of an operation here. */
+static enum step unknown_operation(struct client *c, const char *at, const char *end)
 {
+    size_t have = (size_t)(end - at);
+    struct bytes snippet = {at, have > SNIPPET_MAX ? SNIPPET_MAX : have > 0 ? have - 1 : 0};
+    client_log_quoted(c, LOG_LEVEL_ERROR, "Client parser ERROR, state=0, i=0: proto='%s...'",
+                      snippet);
     client_error(c, "Unknown Protocol Operation");
     return protocol_violation(c);
 }
@@ -105,18 +116,38 @@ static enum step check_payload(struct client *c, const char *payload, const char
 {
     size_t have = (size_t)(end - payload);
     if (have >= (size_t)size + 2)
-        return payload[size] == '\r' && payload[size + 1] == '\n' ? STEP_DONE
-                                                                  : unknown_operation(c);
+        return payload[size] == '\r' && payload[size + 1] == '\n'
+                   ? STEP_DONE
+                   : unknown_operation(c, payload + size, end);
     if (have == (size_t)size + 1 && payload[size] != '\r')
-        return unknown_operation(c);
+        return unknown_operation(c, payload + size, end);
     *ret_need = line_size + size + 2;
     return STEP_MORE;
+}
+
+static void trace_line(const struct client *c, const struct client_line *line)
+{
+    static const char *const verbs[] = {"CONNECT", "INFO", "PUB",  "HPUB", "HMSG", "SUB",
+                                        "UNSUB",   "PING", "PONG", "OK",   "ERR"};
+    if (!client_traces(c))
+        return;
+    if (line->op != CLIENT_OP_CONNECT) {
+        client_trace_in(c, verbs[line->op], line->argument);
+        return;
+    }
+    struct output text;
+    output_init(&text, CONNECT_TRACE_MAX);
+    redact_connect(&text, line->argument);
+    if (output_error(&text) == 0)
+        client_trace_in(c, verbs[line->op], output_bytes(&text));
+    output_done(&text);
 }
 
 static enum step parse_publish(struct client *c, const char **at, const char *end,
                                const struct client_line *line, struct buf *home, uint32_t *ret_need)
 {
     struct publication m;
+    trace_line(c, line);
     if (!client_pub_arguments(c, line, &m))
         return STEP_CLOSED;
     m.payload = *at + line->size;
@@ -160,6 +191,8 @@ static void on_ping(struct client *c)
     if (!client_is_open(c))
         return;
     client_reply(c, BYTES("PONG\r\n"));
+    if (client_traces(c))
+        client_trace_out(c, "PONG", (struct bytes){NULL, 0});
     c->last_in_ms = now_ms();
     bool first = !c->first_pong_sent && c->connected;
     if (first)
@@ -179,7 +212,11 @@ static void on_pong(struct client *c)
 static enum step run_line(struct client *c, const struct client_line *line)
 {
     switch (line->op) {
-    case CLIENT_OP_CONNECT: client_on_connect(c, line->argument); break;
+    case CLIENT_OP_CONNECT:
+        if (c->connected && c->subs.live > 0 && !barrier(c))
+            return STEP_PARKED; /* it forgets what is subscribed, which must be known for that */
+        client_on_connect(c, line->argument);
+        break;
     case CLIENT_OP_SUB: client_on_sub(c, line->argument); break;
     case CLIENT_OP_UNSUB:
         if (!client_on_unsub(c, line->argument)) {
@@ -193,8 +230,13 @@ static enum step run_line(struct client *c, const struct client_line *line)
         on_ping(c);
         break;
     case CLIENT_OP_PONG: on_pong(c); break;
-    case CLIENT_OP_ERR: client_close(c, CLOSED_STATE_PARSE_ERROR); break;
-    case CLIENT_OP_HMSG: return unknown_operation(c);
+    case CLIENT_OP_ERR:
+        client_log(c, LOG_LEVEL_ERROR, "Client Error %.*s", (int)line->argument.size,
+                   line->argument.at);
+        client_close(c, CLOSED_STATE_PARSE_ERROR);
+        break;
+    case CLIENT_OP_HMSG:
+        return unknown_operation(c, line->argument.at, line->argument.at + line->argument.size);
     case CLIENT_OP_INFO:
     case CLIENT_OP_OK: break;
     case CLIENT_OP_PUB:
@@ -221,8 +263,9 @@ static enum step parse_one(struct client *c, const char **at, const char *end, s
     c->input.scanned = 0;
     switch (client_parse_line(*at, (size_t)(end - *at), scanned, c->settings->max_control_line,
                               &line)) {
-    case CLIENT_PARSE_UNKNOWN: return unknown_operation(c);
+    case CLIENT_PARSE_UNKNOWN: return unknown_operation(c, *at, end);
     case CLIENT_PARSE_TOO_LONG:
+        client_log(c, LOG_LEVEL_ERROR, "maximum control line exceeded");
         client_error(c, "maximum control line exceeded");
         client_close(c, CLOSED_STATE_MAX_CONTROL_LINE);
         return STEP_CLOSED;
@@ -235,6 +278,7 @@ static enum step parse_one(struct client *c, const char **at, const char *end, s
     }
     if (line.op == CLIENT_OP_PUB || line.op == CLIENT_OP_HPUB)
         return parse_publish(c, at, end, &line, home, ret_need);
+    trace_line(c, &line);
     enum step step = run_line(c, &line);
     if (step == STEP_DONE)
         *at += line.size;

@@ -98,7 +98,8 @@ struct client {
     uint8_t close_reason;
     bool consuming; /* bytes are being parsed further up the stack */
     bool registered;
-    bool connected; /* CONNECT was accepted */
+    bool connected;   /* CONNECT was accepted */
+    bool token_given; /* CONNECT brought a token */
     bool first_pong_sent;
     bool verbose;
     bool pedantic;
@@ -134,6 +135,7 @@ void client_on_sub(struct client *c, struct bytes argument);
 bool client_on_unsub(struct client *c, struct bytes argument);
 void client_ops_send(struct client *c);
 void client_remove_sub(struct client *c, struct sub *sub);
+void client_forget_subs(struct client *c); /* all of them; none is on its way to the account */
 void client_on_changed(struct client *c, struct account_changed *m);
 void client_bury_more(struct client *c); /* CLOSING: the next subscriptions go */
 

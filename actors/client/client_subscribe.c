@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actors/client/client_log.h"
 #include "actors/client/client_state.h"
 #include "protocols/nats/client_parser.h"
 #include "protocols/nats/subject.h"
@@ -131,6 +132,7 @@ void client_on_sub(struct client *c, struct bytes argument)
 {
     struct client_subscribe s;
     if (!client_parse_sub(argument, &s)) {
+        client_log_quoted(c, LOG_LEVEL_ERROR, "processSub Parse Error: %s", argument);
         client_close(c, CLOSED_STATE_PROTOCOL_VIOLATION);
         return;
     }
@@ -141,6 +143,7 @@ void client_on_sub(struct client *c, struct bytes argument)
         return;
     }
     if (settings->max_subscriptions > 0 && c->subs.live >= settings->max_subscriptions) {
+        client_log(c, LOG_LEVEL_ERROR, "maximum subscriptions exceeded");
         client_error(c, "maximum subscriptions exceeded");
         return;
     }
@@ -170,6 +173,11 @@ void client_remove_sub(struct client *c, struct sub *sub)
         op->entry = sub->entry;
         op->queue = sub->queue;
     }
+    if (client_traces(c)) {
+        char digits[SUB_SID_DIGITS];
+        client_log(c, LOG_LEVEL_TRACE, "<-> [DELSUB %.*s]", (int)subs_sid(sub, digits).size,
+                   subs_sid(sub, digits).at);
+    }
     subs_bury(&c->subs, sub);
     COUNTER_ADD(&c->counters->subscriptions, (uint64_t)-1);
     send_when_full(c);
@@ -179,6 +187,7 @@ bool client_on_unsub(struct client *c, struct bytes argument)
 {
     struct client_unsubscribe u;
     if (!client_parse_unsub(argument, &u)) {
+        client_log_quoted(c, LOG_LEVEL_ERROR, "processUnsub Parse Error: %s", argument);
         client_close(c, CLOSED_STATE_PROTOCOL_VIOLATION);
         return true;
     }
@@ -195,6 +204,14 @@ bool client_on_unsub(struct client *c, struct bytes argument)
     if (c->verbose)
         client_reply(c, BYTES("+OK\r\n"));
     return true;
+}
+
+void client_forget_subs(struct client *c)
+{
+    uint32_t cursor = 0;
+    struct sub *sub;
+    while ((sub = subs_next(&c->subs, &cursor)) != NULL)
+        client_remove_sub(c, sub);
 }
 
 /* --- answers ------------------------------------------------------------------------------------ */

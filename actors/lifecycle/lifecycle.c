@@ -26,7 +26,8 @@ struct lifecycle {
     struct actor actor;
     struct lifecycle_options options;
     enum lifecycle_state state;
-    uint32_t waiting; /* answers to come before the next state */
+    struct timer timer; /* DRAINING: the grace period ends */
+    uint32_t waiting;   /* answers to come before the next state */
 };
 
 const struct msg_type lifecycle_types[LIFECYCLE_KINDS] = {
@@ -66,12 +67,14 @@ static void lame_duck(struct lifecycle *l)
     uint64_t whole = l->options.lame_duck_ms;
     l->waiting = l->options.listener_count;
     for (uint16_t i = 0; i < l->options.listener_count; i++) {
-        struct listener_lame_duck *m = MSG_NEW(listener_types, LISTENER_LAME_DUCK, listener_lame_duck);
+        struct listener_lame_duck *m =
+            MSG_NEW(listener_types, LISTENER_LAME_DUCK, listener_lame_duck);
         m->answer = &lifecycle_types[LIFECYCLE_EMPTY];
         m->grace_ms = grace;
         m->over_ms = whole > grace + DRAIN_MIN_MS ? whole - grace : DRAIN_MIN_MS;
         actor_ask(l->options.listeners[i], &m->msg, 0);
     }
+    timer_arm(&l->timer, &l->actor, 0, grace);
 }
 
 static void on_gone(struct lifecycle *l)
@@ -124,7 +127,10 @@ static void lifecycle_receive(struct actor *self, struct msg *m)
     switch ((enum lifecycle_message)m->type->kind) {
     case LIFECYCLE_GONE: on_gone(l); break;
     case LIFECYCLE_STOP: UNREACHABLE("it is told to shut down");
-    case LIFECYCLE_TIMER: UNREACHABLE("it waits for answers, not for time");
+    case LIFECYCLE_TIMER:
+        if (l->state == DRAINING)
+            LOG_INFO(l->options.log, "Closing existing clients");
+        break;
     case LIFECYCLE_IO: UNREACHABLE("it asks the world for signals alone");
     case LIFECYCLE_SHUTDOWN: shut_down(l); break;
     case LIFECYCLE_LAME_DUCK: lame_duck(l); break;
@@ -135,7 +141,7 @@ static void lifecycle_receive(struct actor *self, struct msg *m)
 
 static void lifecycle_done(struct actor *self)
 {
-    (void)self;
+    timer_cancel(&((struct lifecycle *)(void *)self)->timer);
 }
 
 static const struct actor_class lifecycle_class = {

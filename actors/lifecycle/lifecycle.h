@@ -13,12 +13,12 @@ struct log;
 #define LIFECYCLE_OTHERS_MAX 8
 
 struct lifecycle_options {
-    const struct log *log;              /* borrowed for the life of the system */
-    const struct actor_ref *listeners;  /* likewise */
+    const struct log *log;             /* borrowed for the life of the system */
+    const struct actor_ref *listeners; /* likewise */
     uint16_t listener_count;
     uint16_t other_count;
     struct actor_ref others[LIFECYCLE_OTHERS_MAX]; /* stopped with the listeners */
-    struct actor_ref logger;            /* stopped last; NOBODY: none */
+    struct actor_ref logger;                       /* stopped last; NOBODY: none */
     uint64_t lame_duck_ms;
     uint64_t lame_duck_grace_ms;
     bool signals; /* watch the process's signals */

@@ -8,7 +8,14 @@
 
 #include "runtime/msg.h"
 
-enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR, LOG_LEVEL_FATAL, LOG_LEVEL_DEBUG, LOG_LEVEL_TRACE };
+enum log_level {
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_FATAL,
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_TRACE
+};
 
 /* clang-format off */
 #define LOGGER_MESSAGES(X, R)                                                   \
@@ -45,7 +52,9 @@ void logger_reopen(const struct log *log);
 #define LOG_INFO(log, ...) log_write((log), LOG_LEVEL_INFO, __VA_ARGS__)
 #define LOG_WARN(log, ...) log_write((log), LOG_LEVEL_WARN, __VA_ARGS__)
 #define LOG_ERROR(log, ...) log_write((log), LOG_LEVEL_ERROR, __VA_ARGS__)
-#define LOG_DEBUG(log, ...) ((log)->debug ? log_write((log), LOG_LEVEL_DEBUG, __VA_ARGS__) : (void)0)
-#define LOG_TRACE(log, ...) ((log)->trace ? log_write((log), LOG_LEVEL_TRACE, __VA_ARGS__) : (void)0)
+#define LOG_DEBUG(log, ...) \
+    ((log)->debug ? log_write((log), LOG_LEVEL_DEBUG, __VA_ARGS__) : (void)0)
+#define LOG_TRACE(log, ...) \
+    ((log)->trace ? log_write((log), LOG_LEVEL_TRACE, __VA_ARGS__) : (void)0)
 
 #endif

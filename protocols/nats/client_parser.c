@@ -163,6 +163,8 @@ enum client_publish_error client_parse_pub(struct bytes argument, struct client_
     ret->subject = parts[0];
     ret->reply = count == 3 ? parts[1] : (struct bytes){NULL, 0};
     ret->header_size = -1;
+    ret->header_text = (struct bytes){NULL, 0};
+    ret->payload_text = parts[count - 1];
     ret->payload_size = client_parse_size(parts[count - 1]);
     return ret->payload_size < 0 ? CLIENT_PUBLISH_SIZE : CLIENT_PUBLISH_OK;
 }
@@ -175,6 +177,8 @@ enum client_publish_error client_parse_hpub(struct bytes argument, struct client
         return CLIENT_PUBLISH_ARGUMENTS;
     ret->subject = parts[0];
     ret->reply = count == 4 ? parts[1] : (struct bytes){NULL, 0};
+    ret->header_text = parts[count - 2];
+    ret->payload_text = parts[count - 1];
     ret->header_size = client_parse_size(parts[count - 2]);
     ret->payload_size = client_parse_size(parts[count - 1]);
     if (ret->header_size < 0)

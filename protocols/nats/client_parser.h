@@ -50,9 +50,11 @@ enum client_parse client_parse_line(const char *at, size_t size, size_t scanned,
 /* A publish: PUB <subject> [reply] <size>, HPUB <subject> [reply] <header size> <size>. */
 struct client_publish {
     struct bytes subject;
-    struct bytes reply;   /* size 0: none */
-    int32_t header_size;  /* -1: PUB */
-    int32_t payload_size; /* with the header */
+    struct bytes reply;       /* size 0: none */
+    int32_t header_size;      /* -1: PUB */
+    int32_t payload_size;     /* with the header */
+    struct bytes header_text; /* the sizes as they were written */
+    struct bytes payload_text;
 };
 
 /* 0, or what is wrong with it as one of these. The size limit is the caller's to check. */
