@@ -125,7 +125,7 @@ int interest_add(struct interest *in, struct bytes subject, struct bytes queue, 
         in->inserts++;
         stamp(in, entry_at(in, change.entry));
         const struct stamps *s = atomic_load_explicit(&in->stamps, memory_order_relaxed);
-        uint32_t count = stamps_count_for(in->subscriptions, in->inserts);
+        uint32_t count = stamps_count_for(in->subscriptions, in->inserts - in->inserts_at_trim);
         if (count > s->count)
             replace_stamps(in, count);
     }
@@ -180,6 +180,7 @@ void interest_trim(struct interest *in)
 {
     const struct stamps *s = atomic_load_explicit(&in->stamps, memory_order_relaxed);
     uint32_t count = stamps_count_for(in->subscriptions, 0);
+    in->inserts_at_trim = in->inserts;
     if (count < s->count)
         replace_stamps(in, count);
     trie_trim(in);

@@ -6,10 +6,14 @@
 #include "interest/index.h"
 #include "interest/sid.h"
 
+enum {
+    SORTED_BY_COMPARING_MAX = 256,
+};
+
 void match_build_done(struct match_build *b)
 {
     walk_done(&b->walk);
-    free(b->sorted.at);
+    free(b->other.at);
     *b = (struct match_build){0};
 }
 
@@ -61,16 +65,91 @@ static int compare_queued(const void *a, const void *b, void *in)
 
 typedef int compare_fn(const void *a, const void *b, void *context);
 
-/* What comes in order, as from one long list filled by ever newer connections, is not sorted. */
-static void sort(struct found_list *list, const struct interest *in, compare_fn *compare)
+static void sort_by_comparing(struct found *at, size_t count, const struct interest *in,
+                              compare_fn *compare)
 {
     void *context = (void *)(uintptr_t)in;
-    for (size_t i = 1; i < list->count; i++) {
-        if (compare(&list->at[i - 1], &list->at[i], context) > 0) {
-            qsort_r(list->at, list->count, sizeof(list->at[0]), compare, context);
+    for (size_t i = 1; i < count; i++) {
+        if (compare(&at[i - 1], &at[i], context) > 0) {
+            qsort_r(at, count, sizeof(at[0]), compare, context);
             return;
         }
     }
+}
+
+/* The number that plain subscribers are sorted by has 16 bytes: sid, connection, slot. */
+static uint8_t key_byte(const struct found *f, unsigned byte)
+{
+    if (byte < 4)
+        return (uint8_t)(f->slot >> (8 * byte));
+    if (byte < 12)
+        return (uint8_t)(f->conn >> (8 * (byte - 4)));
+    return (uint8_t)(f->sid >> (8 * (byte - 12)));
+}
+
+static void radix_pass(const struct found_list *from, struct found_list *to, unsigned byte)
+{
+    size_t start[257] = {0};
+    for (size_t i = 0; i < from->count; i++)
+        start[key_byte(&from->at[i], byte) + 1]++;
+    for (size_t i = 1; i < 257; i++)
+        start[i] += start[i - 1];
+    for (size_t i = 0; i < from->count; i++)
+        to->at[start[key_byte(&from->at[i], byte)]++] = from->at[i];
+    to->count = from->count;
+}
+
+/* Bits of the key, as a struct found, that are not the same in all. */
+static struct found varying_bits(const struct found_list *list)
+{
+    struct found vary = {0};
+    for (size_t i = 1; i < list->count; i++) {
+        vary.conn |= list->at[i].conn ^ list->at[0].conn;
+        vary.slot |= list->at[i].slot ^ list->at[0].slot;
+        vary.sid |= list->at[i].sid ^ list->at[0].sid;
+    }
+    return vary;
+}
+
+static void swap_lists(struct found_list *a, struct found_list *b)
+{
+    struct found_list old = *a;
+    *a = *b;
+    *b = old;
+}
+
+/* A long list: from the last byte of the key to the first, without those that all have in common. */
+static void sort_by_bytes(struct match_build *b)
+{
+    struct found_list *list = &b->walk.plain;
+    if (b->other.capacity < list->count) {
+        free(b->other.at);
+        b->other.at = malloc(list->capacity * sizeof(list->at[0]));
+        CHECK(b->other.at != NULL);
+        b->other.capacity = list->capacity;
+    }
+    struct found vary = varying_bits(list);
+    for (unsigned byte = 0; byte < 16; byte++) {
+        if (key_byte(&vary, byte) == 0)
+            continue;
+        radix_pass(list, &b->other, byte);
+        swap_lists(list, &b->other);
+    }
+}
+
+static void sort_plain(struct match_build *b, const struct interest *in)
+{
+    struct found_list *list = &b->walk.plain;
+    if (list->count <= SORTED_BY_COMPARING_MAX) {
+        sort_by_comparing(list->at, list->count, in, compare_plain);
+        return;
+    }
+    sort_by_bytes(b);
+    /* Sids that are texts are last now, but in the order of where their texts are. */
+    size_t numbers = list->count;
+    while (numbers > 0 && (list->at[numbers - 1].sid & SID_OUT_OF_LINE) != 0)
+        numbers--;
+    sort_by_comparing(list->at + numbers, list->count - numbers, in, compare_plain);
 }
 
 /* -- counting -------------------------------------------------------------------------------- */
@@ -129,8 +208,8 @@ void match_collect(struct match_build *b, const struct interest *in, struct byte
     walk_stamp_places(in, s, subject, &b->taken);
     stamps_take(s, &b->taken);
     walk_collect(&b->walk, in, subject);
-    sort(&b->walk.plain, in, compare_plain);
-    sort(&b->walk.queued, in, compare_queued);
+    sort_plain(b, in);
+    sort_by_comparing(b->walk.queued.at, b->walk.queued.count, in, compare_queued);
     count(b, in, subject);
 }
 

@@ -9,7 +9,7 @@
 /* A result before it has its memory; zeroed at first, used again and again. */
 struct match_build {
     struct walk walk;
-    struct found_list sorted; /* the other half of a radix sort */
+    struct found_list other; /* where a pass of sorting puts the plain ones */
     struct stamps_taken taken;
     uint32_t class_count;
     uint32_t group_count;

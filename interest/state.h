@@ -157,6 +157,7 @@ struct interest {
     uint64_t subscriptions;
     uint64_t inserts;
     uint64_t removes;
+    uint64_t inserts_at_trim; /* churn before it says nothing about the size of stamps */
 };
 
 /* -- reading objects ------------------------------------------------------------------------- */

@@ -7,7 +7,6 @@
 #include "interest/subscribers.h"
 
 enum {
-    STEPS_MIN = 16,
     FOUND_MIN = 16,
 };
 
@@ -15,7 +14,7 @@ void walk_done(struct walk *w)
 {
     free(w->plain.at);
     free(w->queued.at);
-    free(w->steps);
+    free(w->many);
     *w = (struct walk){0};
 }
 
@@ -113,14 +112,23 @@ static bool on_entry(struct walk *w, const struct interest *in, uint32_t id, boo
     return false;
 }
 
+static struct walk_step *steps_of(struct walk *w)
+{
+    return w->many != NULL ? w->many : w->few;
+}
+
 static void step_push(struct walk *w, size_t *count, uint32_t node, uint32_t offset)
 {
-    if (*count == w->steps_capacity) {
-        w->steps_capacity = w->steps_capacity == 0 ? STEPS_MIN : w->steps_capacity * 2;
-        w->steps = realloc(w->steps, w->steps_capacity * sizeof(*w->steps));
-        CHECK(w->steps != NULL);
+    size_t capacity = w->many != NULL ? w->many_capacity : WALK_STEPS_FEW;
+    if (*count == capacity) {
+        struct walk_step *many = malloc(capacity * 2 * sizeof(*many));
+        CHECK(many != NULL);
+        memcpy(many, steps_of(w), capacity * sizeof(*many));
+        free(w->many);
+        w->many = many;
+        w->many_capacity = capacity * 2;
     }
-    w->steps[(*count)++] = (struct walk_step){node, offset};
+    steps_of(w)[(*count)++] = (struct walk_step){node, offset};
 }
 
 static bool walk_patterns(struct walk *w, const struct interest *in, uint32_t root,
@@ -129,7 +137,7 @@ static bool walk_patterns(struct walk *w, const struct interest *in, uint32_t ro
     size_t count = 0;
     step_push(w, &count, root, 0);
     while (count > 0) {
-        struct walk_step step = w->steps[--count];
+        struct walk_step step = steps_of(w)[--count];
         const struct entry *node = entry_at(in, step.node);
         uint32_t rest = follow(&node->rest);
         if (rest != 0 && on_entry(w, in, rest, any_is_enough))

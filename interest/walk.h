@@ -29,12 +29,17 @@ struct walk_step {
     uint32_t offset; /* of the token that is next */
 };
 
+enum {
+    WALK_STEPS_FEW = 16,
+};
+
 /* Memory that walks use again; zeroed at first. */
 struct walk {
     struct found_list plain;
     struct found_list queued;
-    struct walk_step *steps; /* given */
-    size_t steps_capacity;
+    struct walk_step few[WALK_STEPS_FEW];
+    struct walk_step *many; /* given; in place of few when they do not do */
+    size_t many_capacity;
 };
 
 void walk_done(struct walk *w);

@@ -35,10 +35,15 @@ static void prepare_process(void)
     }
 }
 
+/* One for two cores: the other ones are for the kernel's half of the work and for the file threads,
+ * and a message that crosses workers costs half as much again (docs/decisions/003-workers.md). */
 static uint16_t default_workers(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return (uint16_t)(cores < 1 ? 1 : cores > OPTIONS_WORKERS_MAX ? OPTIONS_WORKERS_MAX : cores);
+    long workers = (cores + 1) / 2;
+    return (uint16_t)(workers < 1                     ? 1
+                      : workers > OPTIONS_WORKERS_MAX ? OPTIONS_WORKERS_MAX
+                                                      : workers);
 }
 
 static int run(struct options *options, const char *argv0)

@@ -79,7 +79,8 @@ void client_log(const struct client *c, enum log_level level, const char *format
     int size = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     CHECK(size >= 0);
-    write_line(c, level, (struct bytes){text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1});
+    write_line(c, level,
+               (struct bytes){text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1});
 }
 
 static void write_quoted(const struct client *c, enum log_level level, const char *before,
@@ -106,7 +107,8 @@ void client_log_quoted(const struct client *c, enum log_level level, const char 
     write_quoted(c, level, before, text, mark + 2);
 }
 
-static void trace(const struct client *c, const char *arrow, const char *verb, struct bytes argument)
+static void trace(const struct client *c, const char *arrow, const char *verb,
+                  struct bytes argument)
 {
     struct output text;
     output_init(&text, LINE_MAX);
@@ -133,7 +135,8 @@ void client_trace_out(const struct client *c, const char *verb, struct bytes arg
     trace(c, "->>", verb, argument);
 }
 
-void client_trace_payload(const struct client *c, bool out, struct bytes payload, int32_t header_size)
+void client_trace_payload(const struct client *c, bool out, struct bytes payload,
+                          int32_t header_size)
 {
     const struct client_settings *s = c->settings;
     if (s->trace_headers) {

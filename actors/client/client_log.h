@@ -30,6 +30,7 @@ static inline bool client_debugs(const struct client *c)
 void client_trace_in(const struct client *c, const char *verb, struct bytes argument);
 void client_trace_out(const struct client *c, const char *verb, struct bytes argument);
 /* header_size: <= 0 without headers. payload without its end. */
-void client_trace_payload(const struct client *c, bool out, struct bytes payload, int32_t header_size);
+void client_trace_payload(const struct client *c, bool out, struct bytes payload,
+                          int32_t header_size);
 
 #endif

@@ -52,7 +52,8 @@ static uint32_t text_add(struct client_ops *list, struct bytes text)
         list->text_capacity = capacity;
     }
     uint32_t at = list->text_size;
-    memcpy(list->text + at, text.at, text.size);
+    if (text.size > 0)
+        memcpy(list->text + at, text.at, text.size);
     list->text_size += (uint32_t)text.size;
     return at;
 }
@@ -116,7 +117,7 @@ static void add_sub(struct client *c, const struct client_subscribe *s)
     }
     struct account_op *op = op_new(c);
     op->add = true;
-    op->slot = subs_slot(&c->subs, sub);
+    op->slot = subs_slot(sub);
     op->subject_size = (uint16_t)s->subject.size;
     op->queue_size = (uint16_t)s->queue.size;
     op->sid_size = (uint16_t)s->sid.size;
@@ -166,7 +167,7 @@ void client_remove_sub(struct client *c, struct sub *sub)
 {
     CHECK(sub->state == SUB_LIVE || sub->state == SUB_OPEN);
     struct account_op *op = op_new(c);
-    op->slot = subs_slot(&c->subs, sub);
+    op->slot = subs_slot(sub);
     if (sub->state == SUB_OPEN) {
         op->added = sub->entry;
     } else {

@@ -9,13 +9,17 @@
 
 #define RECORDS_FIRST 4u
 #define TABLE_FIRST 8u
-#define INDEX_BITS 24
-#define INDEX_MASK (((uint32_t)1 << INDEX_BITS) - 1)
+#define CHUNKS_FIRST 8u
 
 struct sid_text {
     uint32_t size;
     char at[];
 };
+
+static struct sub *record(const struct subs *subs, uint32_t number)
+{
+    return &subs->chunks[number / SUBS_CHUNK][number % SUBS_CHUNK];
+}
 
 /* --- sids --------------------------------------------------------------------------------------- */
 
@@ -71,7 +75,7 @@ static uint64_t record_hash(const struct subs *subs, const struct sub *sub)
 static void table_put(struct subs *subs, uint32_t number)
 {
     uint32_t mask = subs->table_size - 1;
-    uint32_t at = (uint32_t)record_hash(subs, &subs->records[number]) & mask;
+    uint32_t at = (uint32_t)record_hash(subs, record(subs, number)) & mask;
     while (subs->table[at] != 0)
         at = (at + 1) & mask;
     subs->table[at] = number + 1;
@@ -92,11 +96,11 @@ static void table_grow(struct subs *subs)
 static void table_remove(struct subs *subs, uint32_t number)
 {
     uint32_t mask = subs->table_size - 1;
-    uint32_t at = (uint32_t)record_hash(subs, &subs->records[number]) & mask;
+    uint32_t at = (uint32_t)record_hash(subs, record(subs, number)) & mask;
     while (subs->table[at] != number + 1)
         at = (at + 1) & mask;
     for (uint32_t next = (at + 1) & mask; subs->table[next] != 0; next = (next + 1) & mask) {
-        uint32_t home = (uint32_t)record_hash(subs, &subs->records[subs->table[next] - 1]) & mask;
+        uint32_t home = (uint32_t)record_hash(subs, record(subs, subs->table[next] - 1)) & mask;
         if (((next - home) & mask) < ((next - at) & mask))
             continue; /* it is at home or nearer to it than the hole */
         subs->table[at] = subs->table[next];
@@ -114,7 +118,7 @@ struct sub *subs_find(const struct subs *subs, struct bytes sid)
     uint32_t mask = subs->table_size - 1;
     uint32_t at = (uint32_t)sid_hash(subs, is_text, number, sid) & mask;
     for (; subs->table[at] != 0; at = (at + 1) & mask) {
-        struct sub *sub = &subs->records[subs->table[at] - 1];
+        struct sub *sub = record(subs, subs->table[at] - 1);
         if (sub->sid_is_text != is_text)
             continue;
         if (is_text ? bytes_equal((struct bytes){text_of(sub)->at, text_of(sub)->size}, sid)
@@ -126,17 +130,12 @@ struct sub *subs_find(const struct subs *subs, struct bytes sid)
 
 /* --- records ------------------------------------------------------------------------------------ */
 
-uint32_t subs_slot(const struct subs *subs, const struct sub *sub)
-{
-    return (uint32_t)sub->generation << INDEX_BITS | (uint32_t)(sub - subs->records);
-}
-
 struct sub *subs_any(const struct subs *subs, uint32_t slot)
 {
-    uint32_t index = slot & INDEX_MASK;
-    if (index >= subs->made || subs->records[index].generation != slot >> INDEX_BITS)
+    uint32_t number = slot & (SUBS_MAX - 1);
+    if (number >= subs->made || record(subs, number)->generation != slot >> SUBS_NUMBER_BITS)
         return NULL;
-    return &subs->records[index];
+    return record(subs, number);
 }
 
 struct sub *subs_at(const struct subs *subs, uint32_t slot)
@@ -145,26 +144,45 @@ struct sub *subs_at(const struct subs *subs, uint32_t slot)
     return sub == NULL || sub->state == SUB_FREE || sub->state == SUB_DYING ? NULL : sub;
 }
 
+/* The first chunk grows until it is whole; pointers to records are not kept over additions. */
+static void records_grow(struct subs *subs)
+{
+    if (subs->capacity < SUBS_CHUNK) {
+        uint32_t capacity = subs->capacity == 0 ? RECORDS_FIRST : subs->capacity * 4;
+        capacity = capacity > SUBS_CHUNK ? SUBS_CHUNK : capacity;
+        struct sub *chunk = mem_alloc(capacity * sizeof *chunk);
+        if (subs->chunks == NULL)
+            subs->chunks = mem_alloc(sizeof(struct sub *));
+        else
+            memcpy(chunk, subs->chunks[0], subs->made * sizeof *chunk);
+        mem_free(subs->chunks[0]);
+        subs->chunks[0] = chunk;
+        subs->capacity = capacity;
+        return;
+    }
+    uint32_t count = subs->capacity / SUBS_CHUNK;
+    if ((count & (count - 1)) == 0) { /* the directory is full at each power of two */
+        struct sub **chunks = mem_alloc((size_t)count * 2 * sizeof *chunks);
+        memcpy(chunks, subs->chunks, count * sizeof *chunks);
+        mem_free(subs->chunks);
+        subs->chunks = chunks;
+    }
+    subs->chunks[count] = mem_alloc(SUBS_CHUNK * sizeof(struct sub));
+    subs->capacity += SUBS_CHUNK;
+}
+
 static uint32_t record_take(struct subs *subs)
 {
-    /* Oldest free one first, and new ones before it while few are free: a number comes back late. */
+    /* The one that has been free for longest: a number comes back late. */
     if (subs->free_first != 0) {
         uint32_t number = subs->free_first - 1;
-        subs->free_first = subs->records[number].entry;
+        subs->free_first = record(subs, number)->entry;
         if (subs->free_first == 0)
             subs->free_last = 0;
         return number;
     }
-    if (subs->made == subs->capacity) {
-        uint32_t capacity =
-            subs->capacity == 0 ? RECORDS_FIRST : subs->capacity + subs->capacity / 2;
-        struct sub *records = mem_alloc(capacity * sizeof *records);
-        if (subs->made > 0)
-            memcpy(records, subs->records, subs->made * sizeof *records);
-        mem_free(subs->records);
-        subs->records = records;
-        subs->capacity = capacity;
-    }
+    if (subs->made == subs->capacity)
+        records_grow(subs);
     return subs->made++;
 }
 
@@ -174,11 +192,12 @@ struct sub *subs_add(struct subs *subs, struct bytes sid)
         return NULL;
     uint64_t number = 0;
     bool is_text = !sid_number(sid, &number);
-    uint32_t record = record_take(subs);
+    uint32_t taken = record_take(subs);
     if ((subs->live + 1) * 10 > subs->table_size * 7)
         table_grow(subs);
-    struct sub *sub = &subs->records[record];
-    *sub = (struct sub){.generation = (uint8_t)(sub->generation + 1), .state = SUB_OPEN};
+    struct sub *sub = record(subs, taken);
+    uint8_t generation = (uint8_t)(sub->generation + 1);
+    *sub = (struct sub){.number = taken, .generation = generation, .state = SUB_OPEN};
     sub->sid_is_text = is_text;
     sub->sid = number;
     if (is_text) {
@@ -187,7 +206,7 @@ struct sub *subs_add(struct subs *subs, struct bytes sid)
         memcpy(text->at, sid.at, sid.size);
         sub->sid = (uintptr_t)text;
     }
-    table_put(subs, record);
+    table_put(subs, taken);
     subs->live++;
     return sub;
 }
@@ -195,7 +214,7 @@ struct sub *subs_add(struct subs *subs, struct bytes sid)
 void subs_bury(struct subs *subs, struct sub *sub)
 {
     DCHECK(sub->state != SUB_FREE && sub->state != SUB_DYING);
-    table_remove(subs, (uint32_t)(sub - subs->records));
+    table_remove(subs, sub->number);
     sub->state = SUB_DYING;
     subs->live--;
 }
@@ -208,18 +227,17 @@ void subs_free(struct subs *subs, struct sub *sub)
     sub->sid_is_text = false;
     sub->state = SUB_FREE;
     sub->entry = 0;
-    uint32_t number = (uint32_t)(sub - subs->records);
     if (subs->free_last != 0)
-        subs->records[subs->free_last - 1].entry = number + 1;
+        record(subs, subs->free_last - 1)->entry = sub->number + 1;
     else
-        subs->free_first = number + 1;
-    subs->free_last = number + 1;
+        subs->free_first = sub->number + 1;
+    subs->free_last = sub->number + 1;
 }
 
 struct sub *subs_next(const struct subs *subs, uint32_t *cursor)
 {
     while (*cursor < subs->made) {
-        struct sub *sub = &subs->records[(*cursor)++];
+        struct sub *sub = record(subs, (*cursor)++);
         if (sub->state != SUB_FREE && sub->state != SUB_DYING)
             return sub;
     }
@@ -229,9 +247,11 @@ struct sub *subs_next(const struct subs *subs, uint32_t *cursor)
 void subs_done(struct subs *subs)
 {
     for (uint32_t i = 0; i < subs->made; i++)
-        if (subs->records[i].state != SUB_FREE && subs->records[i].sid_is_text)
-            mem_free((void *)(uintptr_t)subs->records[i].sid);
-    mem_free(subs->records);
+        if (record(subs, i)->state != SUB_FREE && record(subs, i)->sid_is_text)
+            mem_free((void *)(uintptr_t)record(subs, i)->sid);
+    for (uint32_t i = 0; i < subs->capacity; i += SUBS_CHUNK)
+        mem_free(subs->chunks[i / SUBS_CHUNK]);
+    mem_free(subs->chunks);
     mem_free(subs->table);
     *subs = (struct subs){0};
 }
