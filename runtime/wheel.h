@@ -3,9 +3,10 @@
  *
  * Idea        A timer due within 256 ms sits in level 0 at its due tick, one due within 65 s in level 1
  *             at its due second, and so on; when level 0 wraps, the next slot of level 1 is spread
- *             over it. A bitmap a level finds the next due slot without walking empty ones. What is
- *             over 49 days away is put at the far end and looked at again there.
- * Invariants  1 arm and cancel are O(1); a timer is moved at most 3 times before it fires
+ *             over it. A bitmap a level finds the next due slot without walking empty ones. What lies
+ *             past the end of the current 49 days waits in `far`, which is spread when they are over.
+ * Invariants  1 arm and cancel are O(1); a timer is moved at most 3 times before it fires, and once
+ *               more for every 49 days
  *             2 timers fire in order of due tick; within a tick in order of arming
  *             3 none fires early
  */
@@ -23,8 +24,9 @@
 struct wheel {
     uint64_t tick; /* the next one to fire; all before it have */
     uint64_t count;
-    uint64_t bitmap[WHEEL_LEVELS][WHEEL_SLOTS / 64]; /* a clear bit: the slot is empty */
+    uint64_t bitmap[WHEEL_LEVELS][WHEEL_SLOTS / 64]; /* a bit is set: the slot is not empty */
     struct link slots[WHEEL_LEVELS][WHEEL_SLOTS];
+    struct link far; /* due in a later span of 2^32 ticks than `tick` */
 };
 
 void wheel_init(struct wheel *wheel, uint64_t now_ms);
