@@ -7,9 +7,10 @@
  *                 GONE   stopped for good                else   newest message, linked to older ones
  *
  *             A push swaps itself in with one CAS. The push that found IDLE, and only that one,
- *             schedules the actor, so an actor is never in two queues. The receiver takes the whole
+ *             schedules the actor, so an actor is never in two queues. (A pinned actor also runs events
+ *             of its sockets, on the same thread as its queue, whatever the word says.) The receiver takes the whole
  *             chain with one exchange and reverses it: oldest first.
- * Invariants  1 the word is IDLE only while the actor is in no queue and does not run
+ * Invariants  1 the word is IDLE only while the actor is in no queue and handles no message
  *             2 from GONE it never changes
  *             3 messages of one sender come out in the order of their pushes
  * Bounds      a CAS fails only when another push or the receiver got through, so retries are bounded
@@ -21,9 +22,11 @@
 #ifndef RUNTIME_MAILBOX_H
 #define RUNTIME_MAILBOX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "runtime/base/atomic.h"
+#include "runtime/base/check.h"
 #include "runtime/msg.h"
 
 #define MAILBOX_IDLE ((uintptr_t)0)
@@ -77,10 +80,13 @@ static inline bool mailbox_go_idle(struct mailbox *box)
     return ATOMIC_CAS(&box->word, &expected, MAILBOX_IDLE, memory_order_release);
 }
 
-/* Closes it for good and returns what was still in it, oldest first. */
-static inline struct msg *mailbox_close(struct mailbox *box)
+/* Closes it for good and returns what was still in it, oldest first. *ret_idle: it was IDLE, so that
+ * nobody has scheduled or is about to schedule the actor. */
+static inline struct msg *mailbox_close(struct mailbox *box, bool *ret_idle)
 {
     uintptr_t old = ATOMIC_EXCHANGE(&box->word, MAILBOX_GONE, memory_order_acq_rel);
+    DCHECK(old != MAILBOX_GONE);
+    *ret_idle = old == MAILBOX_IDLE;
     return old > MAILBOX_GONE ? mailbox_reverse((struct msg *)old) : NULL;
 }
 

@@ -40,6 +40,13 @@ struct msg *msg_alloc(const struct msg_type *type)
     return m;
 }
 
+struct msg *msg_alloc_foreign(const struct msg_type *type)
+{
+    struct msg *m = heap_alloc_unowned(type->size);
+    m->type = type;
+    return m;
+}
+
 void msg_free(struct msg **at)
 {
     struct msg *m = *at;

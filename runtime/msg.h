@@ -93,6 +93,9 @@ msg_drop_fn msg_io_drop;
 /* A zeroed message of the current worker's memory. Aborts when there is none left. */
 struct msg *msg_alloc(const struct msg_type *type);
 
+/* The same from a thread that is no worker, for worker_post. */
+struct msg *msg_alloc_foreign(const struct msg_type *type);
+
 /* Releases a message that was not sent: what it owns, an answer GONE if it is an unanswered request,
  * and its memory. Leaves NULL behind. */
 void msg_free(struct msg **m);

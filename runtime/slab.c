@@ -157,6 +157,11 @@ static void *large_alloc(size_t size)
     return large + 1;
 }
 
+void *heap_alloc_unowned(size_t size)
+{
+    return memset(large_alloc(size), 0, size);
+}
+
 void *heap_alloc(struct heap *heap, size_t size)
 {
     if (MYELIN_SANITIZED || size > SLAB_BLOCK_MAX)

@@ -55,6 +55,10 @@ void heap_done(struct heap *heap);
 /* Never NULL; not zeroed. */
 void *heap_alloc(struct heap *heap, size_t size);
 
+/* A block that no heap owns, zeroed; from any thread, also one that is no worker. Any worker's
+ * heap_free takes it. */
+void *heap_alloc_unowned(size_t size);
+
 /* On the thread of `heap`, whoever owns the block. */
 void heap_free(struct heap *heap, void *at);
 

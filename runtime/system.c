@@ -53,7 +53,7 @@ struct actor *system_lookup(struct system *system, struct actor_ref ref)
     if (slot == NULL)
         return NULL;
     /* Acquire pairs with the release in system_slot_take. */
-    uintptr_t word = atomic_load_explicit(slot, memory_order_acquire);
+    uintptr_t word = ATOMIC_LOAD(slot, memory_order_acquire);
     if (word & FREE_BIT || word == 0)
         return NULL;
     struct actor *a = (struct actor *)word;
@@ -74,13 +74,14 @@ static void chunk_add(struct system *system, uint32_t number)
 
 static uint32_t slot_pop(struct system *system)
 {
-    uint64_t head = ATOMIC_LOAD(&system->slot_free, memory_order_acquire);
     for (;;) {
+        /* Acquire, in every round, pairs with the CAS in system_slot_release: the next of this slot
+         * must be the one that was written for this head. */
+        uint64_t head = ATOMIC_LOAD(&system->slot_free, memory_order_acquire);
         uint32_t index = (uint32_t)head & NO_SLOT;
         if (index == NO_SLOT)
             return NO_SLOT;
-        uint32_t next =
-            free_next(atomic_load_explicit(slot_at(system, index), memory_order_relaxed));
+        uint32_t next = free_next(ATOMIC_LOAD(slot_at(system, index), memory_order_relaxed));
         uint64_t tagged = ((head >> 32) + 1) << 32 | next;
         if (ATOMIC_CAS(&system->slot_free, &head, tagged, memory_order_acq_rel))
             return index;
@@ -97,12 +98,12 @@ struct actor_ref system_slot_take(struct system *system, struct actor *a)
             chunk_add(system, index / SLOT_CHUNK);
     }
     actor_slot *slot = slot_at(system, index);
-    uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
+    uintptr_t word = ATOMIC_LOAD(slot, memory_order_relaxed);
     CHECK(word & FREE_BIT);
     uint32_t generation = (uint32_t)(word >> 32);
     struct actor_ref ref = {(uint64_t)generation << 32 | index};
     a->self = ref;
-    atomic_store_explicit(slot, (uintptr_t)a, memory_order_release);
+    ATOMIC_STORE(slot, (uintptr_t)a, memory_order_release);
     atomic_fetch_add_explicit(&system->actors, 1, memory_order_relaxed);
     return ref;
 }
@@ -110,7 +111,7 @@ struct actor_ref system_slot_take(struct system *system, struct actor *a)
 /* Nobody finds the actor from here on; the slot is not free yet. */
 void system_slot_clear(struct system *system, struct actor_ref ref)
 {
-    atomic_store_explicit(slot_at(system, (uint32_t)ref.id), 0, memory_order_release);
+    ATOMIC_STORE(slot_at(system, (uint32_t)ref.id), 0, memory_order_release);
 }
 
 void system_slot_release(struct system *system, struct actor_ref ref)
@@ -123,8 +124,8 @@ void system_slot_release(struct system *system, struct actor_ref ref)
     uint64_t head = ATOMIC_LOAD(&system->slot_free, memory_order_relaxed);
     uint64_t tagged;
     do {
-        atomic_store_explicit(slot, free_word(generation + 1, (uint32_t)head & NO_SLOT),
-                              memory_order_relaxed);
+        ATOMIC_STORE(slot, free_word(generation + 1, (uint32_t)head & NO_SLOT),
+                     memory_order_relaxed);
         tagged = ((head >> 32) + 1) << 32 | index;
     } while (!ATOMIC_CAS(&system->slot_free, &head, tagged, memory_order_acq_rel));
 }

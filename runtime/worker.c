@@ -211,6 +211,8 @@ void worker_post(struct worker *w, struct actor_ref to, struct msg *m)
 
 /* --- turns -------------------------------------------------------------------------------------- */
 
+#define NO_KIND UINT32_MAX /* a turn that began with no message: an event of the world */
+
 static void trace_turn(struct worker *w, const struct actor *a, uint64_t ticks, uint32_t kind,
                        uint32_t messages);
 
@@ -235,7 +237,8 @@ static void count_turn(struct worker *w, struct actor *a)
     w->tick_at = now;
 }
 
-static void reap(struct worker *w, struct actor *a);
+static bool bury(struct worker *w, struct actor *a);
+static void retire(struct worker *w, struct actor *a);
 
 void worker_turn_end(struct worker *w, struct actor *a)
 {
@@ -243,10 +246,12 @@ void worker_turn_end(struct worker *w, struct actor *a)
     count_turn(w, a);
     if (__builtin_expect(
             atomic_load_explicit(&w->system->trace_until_ns, memory_order_relaxed) != 0, 0))
-        trace_turn(w, a, began, RUNTIME_KINDS, 0);
+        trace_turn(w, a, began, NO_KIND, 0);
     w->running = NULL;
-    if (a->exiting)
-        reap(w, a);
+    /* When its mailbox was not idle, the actor is in a queue, or the push that found it idle is about
+     * to put it there: it is retired when it comes out (run_turn), as the queue holds its pointer. */
+    if (a->exiting && bury(w, a))
+        retire(w, a);
 }
 
 static void handle(struct worker *w, struct actor *a, struct msg *m)
@@ -295,21 +300,27 @@ static uint32_t run_messages(struct worker *w, struct actor *a, uint64_t limit)
 
 static void run_turn(struct worker *w, struct actor *a)
 {
+    if (a->exiting) { /* it ended in an event while it was queued */
+        retire(w, a);
+        return;
+    }
     worker_turn_begin(w, a);
     uint64_t began = w->tick_at;
     if (a->todo == NULL)
         take(a);
-    uint32_t kind = a->todo != NULL ? a->todo->type->kind : RUNTIME_KINDS;
+    uint32_t kind = a->todo != NULL ? a->todo->type->kind : NO_KIND;
     uint32_t done = run_messages(w, a, w->turn_limit);
     count_turn(w, a);
     if (__builtin_expect(
             atomic_load_explicit(&w->system->trace_until_ns, memory_order_relaxed) != 0, 0))
         trace_turn(w, a, began, kind, done);
     w->running = NULL;
-    if (a->exiting)
-        reap(w, a);
-    else if (a->todo != NULL || !mailbox_go_idle(&a->inbox))
+    if (a->exiting) {
+        (void)bury(w, a);
+        retire(w, a); /* it has just left its queue, and from BUSY nobody schedules it again */
+    } else if (a->todo != NULL || !mailbox_go_idle(&a->inbox)) {
         queue_push(w, a);
+    }
 }
 
 void actor_drain(struct actor *a)
@@ -341,18 +352,42 @@ void actor_drain(struct actor *a)
     w->current = outer;
 }
 
+/* Takes the actor behind `nth` others out of the queue; the order of the rest stays. */
+static struct actor *queue_take(struct worker *w, uint32_t nth)
+{
+    struct actor_queue *q = &w->ready;
+    if (nth == 0)
+        return queue_pop(w);
+    if (nth >= q->count)
+        return NULL;
+    struct actor *before = q->first;
+    for (; nth > 1; nth--)
+        before = before->sched_next;
+    struct actor *a = before->sched_next;
+    before->sched_next = a->sched_next;
+    if (q->last == a)
+        q->last = before;
+    q->count--;
+    return a;
+}
+
+uint32_t worker_ready_count(const struct worker *w)
+{
+    return w->ready.count + (w->next != NULL ? 1 : 0);
+}
+
 bool worker_run_one(struct worker *w, uint32_t nth)
 {
+    bool next_leads = w->next != NULL && (w->next_run < NEXT_RUN_MAX || w->ready.first == NULL);
+    uint32_t next_at = next_leads ? 0 : 1; /* where `next` stands in the order that nth counts */
     struct actor *a = NULL;
-    if (w->next != NULL && nth == 0 && (w->next_run < NEXT_RUN_MAX || w->ready.first == NULL)) {
+    if (w->next != NULL && nth == next_at) {
         a = w->next;
         w->next = NULL;
         w->next_run++;
     } else {
         w->next_run = 0;
-        for (; nth > 0 && w->ready.first != NULL; nth--) /* the simulator's draw */
-            queue_push(w, queue_pop(w));
-        a = queue_pop(w);
+        a = queue_take(w, w->next != NULL && nth > next_at ? nth - 1 : nth);
         if (w->ready.first != NULL)
             w->ready_since_ms = w->clock_ms;
     }
@@ -462,10 +497,10 @@ void worker_round(struct worker *w)
         if (!worker_run_one(w, 0))
             break;
     worker_flush(w);
-    heap_send_home(&w->heap);
     if (epoch_pending(&w->retired))
         (void)epoch_poll(&w->system->epoch, &w->retired, w->system->epoch_slots,
                          w->system->worker_count);
+    heap_send_home(&w->heap); /* last: this worker may sleep for long now */
 }
 
 bool worker_may_block(struct worker *w)
@@ -515,9 +550,29 @@ static void dead_done(struct reclaim_entry *entry)
     system_actor_gone(system);
 }
 
-static void reap(struct worker *w, struct actor *a)
+static void unlist_flush(struct worker *w, struct actor *a)
 {
-    struct msg *rest[2] = {a->todo, mailbox_close(&a->inbox)};
+    if (!a->flush_queued)
+        return;
+    struct actor **at = &w->flush_first;
+    w->flush_last = NULL;
+    while (*at != NULL) {
+        if (*at == a)
+            *at = a->flush_next;
+        if (*at != NULL) {
+            w->flush_last = *at;
+            at = &(*at)->flush_next;
+        }
+    }
+}
+
+/* Ends an actor for everybody else: answers or drops what it will not handle, and takes it from its
+ * slot. True: it is in no queue. */
+static bool bury(struct worker *w, struct actor *a)
+{
+    bool idle;
+    struct msg *newer = mailbox_close(&a->inbox, &idle);
+    struct msg *rest[2] = {a->todo, newer};
     a->todo = NULL;
     for (int i = 0; i < 2; i++)
         while (rest[i] != NULL) {
@@ -525,20 +580,15 @@ static void reap(struct worker *w, struct actor *a)
             rest[i] = m->next;
             dropped(w, m);
         }
-    if (a->flush_queued) {
-        struct actor **at = &w->flush_first;
-        w->flush_last = NULL;
-        while (*at != NULL) {
-            if (*at == a)
-                *at = a->flush_next;
-            if (*at != NULL) {
-                w->flush_last = *at;
-                at = &(*at)->flush_next;
-            }
-        }
-    }
+    unlist_flush(w, a);
     a->class->done(a);
     system_slot_clear(w->system, a->self);
+    return idle;
+}
+
+/* Its memory and its slot go when no reader can hold its pointer. */
+static void retire(struct worker *w, struct actor *a)
+{
     struct dead *dead = mem_alloc(sizeof *dead);
     dead->entry.done = dead_done;
     dead->actor = a;
@@ -553,7 +603,7 @@ struct actor *actor_spawn(const struct actor_class *class, size_t size)
     a->class = class;
     a->system = w->system;
     atomic_init(&a->home, w->index);
-    a->self = system_slot_take(w->system, a);
+    (void)system_slot_take(w->system, a); /* sets a->self before others can see it */
     return a;
 }
 
@@ -692,6 +742,7 @@ void mem_free(void *at)
 
 void worker_shutdown(struct worker *w)
 {
+    take_foreign(w); /* what came too late for anybody is dropped */
     epoch_drain(&w->retired);
     for (unsigned i = 0; i < WORKER_LOCALS; i++)
         if (w->locals[i].state != NULL)

@@ -129,6 +129,7 @@ void worker_turn_end(struct worker *w, struct actor *self);
 void worker_round(struct worker *w);
 void worker_collect(struct worker *w); /* arrivals, foreign messages and expired timers only */
 bool worker_run_one(struct worker *w, uint32_t nth); /* the nth ready actor; false: none */
+uint32_t worker_ready_count(const struct worker *w); /* how many nth can name */
 void worker_flush(struct worker *w);
 
 /* True: the worker may block; until the world enters again it counts as asleep. */
@@ -137,7 +138,8 @@ bool worker_may_block(struct worker *w);
 /* When it has to wake by itself; UINT64_MAX: never. */
 uint64_t worker_wake_ms(const struct worker *w);
 
-/* From any thread: hands m to `to` through worker w. Takes m, which malloc gave (no worker's heap). */
+/* From any thread: hands m to `to` through worker w. Takes m, which msg_alloc_foreign gave, or the
+ * heap of a worker whose thread this is. */
 void worker_post(struct worker *w, struct actor_ref to, struct msg *m);
 
 /* --- slots (system.c) --------------------------------------------------------------------------- */
