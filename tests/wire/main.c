@@ -35,6 +35,7 @@ struct suite {
     char **paths; /* given */
     int count;
     int jobs_max;
+    int failed_max; /* no script is started after so many failures */
     bool verbose;
     int failed;
     int passed;
@@ -44,7 +45,7 @@ struct suite {
 
 static struct wire_backend *process_world(const struct run_world *world)
 {
-    return process_new(world->binary, world->keep);
+    return process_new(world->binary, world->version, world->keep);
 }
 
 static void add_path(struct suite *suite, const char *path)
@@ -172,6 +173,10 @@ static void run_all(struct suite *suite)
     int next = 0;
     int running = 0;
     while (next < suite->count || running > 0) {
+        if (suite->failed >= suite->failed_max)
+            next = suite->count;
+        if (next == suite->count && running == 0)
+            break;
         struct job *idle = running < suite->jobs_max ? job_of(suite, 0) : NULL;
         if (next < suite->count && idle != NULL) {
             job_start(suite, idle, suite->paths[next++]);
@@ -190,12 +195,14 @@ static void run_all(struct suite *suite)
 
 static int usage(void)
 {
-    fputs("usage: wire (--binary SERVER | --oracle SERVER) [-j JOBS] [--keep] [-v] PATH...\n"
-          "  --binary  the server under test\n"
-          "  --oracle  nats-server itself\n"
-          "  --keep    leave the servers' folders in the temporary folder\n"
-          "  PATH      scripts, or folders of them\n",
-          stderr);
+    fputs(
+        "usage: wire (--binary SERVER | --oracle SERVER) [-j JOBS] [--failures N] [--keep] [-v] PATH...\n"
+        "  --binary  the server under test\n"
+        "  --oracle  nats-server itself\n"
+        "  --failures N  start no more scripts after N failures\n"
+        "  --keep    leave the servers' folders in the temporary folder\n"
+        "  PATH      scripts, or folders of them\n",
+        stderr);
     return 2;
 }
 
@@ -209,6 +216,8 @@ static int option_take(struct suite *suite, int argc, char **argv, int i)
         suite->world.keep = true;
     } else if (strcmp(argv[i], "-j") == 0 && more) {
         suite->jobs_max = atoi(argv[++i]);
+    } else if (strcmp(argv[i], "--failures") == 0 && more) {
+        suite->failed_max = atoi(argv[++i]);
     } else if (strcmp(argv[i], "--binary") == 0 && more) {
         suite->world.kind = "myelin";
         suite->world.binary = argv[++i];
@@ -223,7 +232,8 @@ static int option_take(struct suite *suite, int argc, char **argv, int i)
 
 int main(int argc, char **argv)
 {
-    struct suite suite = {.jobs_max = 2, .world.backend_new = process_world};
+    struct suite suite = {
+        .jobs_max = 2, .failed_max = SCRIPTS_MAX, .world.backend_new = process_world};
     int i = 1;
     while (i > 0 && i < argc && argv[i][0] == '-')
         i = option_take(&suite, argc, argv, i);
@@ -236,8 +246,15 @@ int main(int argc, char **argv)
         return 2;
     }
     suite.world.binary = binary;
+    struct text version = {0};
+    int rc = process_ask_version(binary, &version);
+    if (rc < 0) {
+        fprintf(stderr, "wire: %s does not tell its version\n", binary);
+        return 2;
+    }
+    suite.world.version = text_string(&version);
     for (; i < argc; i++) {
-        int rc = find_scripts(&suite, argv[i]);
+        rc = find_scripts(&suite, argv[i]);
         if (rc < 0) {
             fprintf(stderr, "wire: %s: %s\n", argv[i], strerror(-rc));
             return 2;
@@ -245,10 +262,14 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     run_all(&suite);
+    int left = suite.count - suite.passed - suite.failed - suite.skipped;
+    if (left > 0)
+        printf("%d not run\n", left);
     printf("%d passed, %d failed, %d skipped\n", suite.passed, suite.failed, suite.skipped);
     for (i = 0; i < suite.count; i++)
         free(suite.paths[i]);
     free(suite.paths);
     free(binary);
+    text_done(&version);
     return suite.failed > 0 || suite.passed + suite.skipped == 0;
 }

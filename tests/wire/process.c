@@ -38,6 +38,7 @@
 
 #define READ_CHUNK 65536u
 #define POLL_MS_MAX 1000
+#define VERSION_MS 5000 /* patience with a binary that does not tell its version */
 #define PORTS_FILE_SIZE_MAX 65536u
 
 struct process_server {
@@ -67,7 +68,7 @@ struct process_backend {
     const char *binary; /* borrowed from the command line */
     char *root;         /* given; the folder of all servers */
     bool keep;
-    char version[32];
+    const char *version; /* borrowed from the caller */
     struct process_server servers[WIRE_SERVERS_MAX];
     struct process_conn conns[WIRE_CONNS_MAX];
 };
@@ -565,30 +566,51 @@ static enum wire_step process_step(struct wire_backend *b, int64_t until_ns)
 
 /* ---- life ---- */
 
-/* Runs `binary --version` and keeps the number in it. */
-static int version_ask(struct process_backend *self)
+/* In the child: say the version and nothing else. */
+static _Noreturn void become_version(const char *binary, int output)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (dup2(output, 1) < 0)
+        _exit(126);
+    execl(binary, "nats-server", "--version", (char *)NULL);
+    _exit(127);
+}
+
+/* Reads what is said until its end, a full buffer, or VERSION_MS without a word. */
+static size_t read_said(int fd, char *said, size_t size_max)
+{
+    size_t size = 0;
+    struct pollfd pfd = {.fd = fd, .events = POLLIN};
+    while (size < size_max && poll(&pfd, 1, VERSION_MS) > 0) {
+        ssize_t got = read(fd, said + size, size_max - size);
+        if (got <= 0)
+            break;
+        size += (size_t)got;
+    }
+    return size;
+}
+
+int process_ask_version(const char *binary, struct text *ret_version)
 {
     int pipes[2];
     if (pipe2(pipes, O_CLOEXEC) != 0)
         return -errno;
+    fflush(NULL);
     pid_t pid = fork();
-    if (pid == 0) {
-        dup2(pipes[1], 1);
-        execl(self->binary, "nats-server", "--version", (char *)NULL);
-        _exit(127);
-    }
+    if (pid == 0)
+        become_version(binary, pipes[1]);
     close(pipes[1]);
     CHECK(pid > 0);
-    char said[256] = "";
-    FILE *f = fdopen(pipes[0], "r");
-    CHECK(f != NULL);
-    char *line = fgets(said, sizeof(said), f);
-    fclose(f);
-    int status;
-    waitpid(pid, &status, 0);
-    const char *mark = line == NULL ? NULL : strstr(said, ": v");
-    if (mark == NULL || sscanf(mark, ": v%31[0-9a-zA-Z.+-]", self->version) != 1)
+    char said[256];
+    size_t size = read_said(pipes[0], said, sizeof(said) - 1);
+    said[size] = '\0';
+    close(pipes[0]);
+    kill(pid, SIGKILL); /* one that ignored the flag would run on; an ended one is not reaped yet */
+    waitpid(pid, NULL, 0);
+    const char *mark = strstr(said, ": v");
+    if (mark == NULL)
         return -ENOEXEC;
+    text_add(ret_version, (struct bytes){mark + 3, strcspn(mark + 3, " \r\n")});
     return 0;
 }
 
@@ -654,24 +676,18 @@ static const struct wire_ops process_ops = {
     .close = process_close,
 };
 
-struct wire_backend *process_new(const char *binary, bool keep)
+struct wire_backend *process_new(const char *binary, const char *version, bool keep)
 {
     struct process_backend *self = calloc(1, sizeof(*self));
     CHECK(self != NULL);
     self->base.ops = &process_ops;
     self->binary = binary;
+    self->version = version;
     self->keep = keep;
     const char *tmp = getenv("TMPDIR");
     struct text root = {0};
     text_format(&root, "%s/wire.XXXXXX", tmp == NULL ? "/tmp" : tmp);
     self->root = root.at;
     CHECK(mkdtemp(self->root) != NULL);
-    int rc = version_ask(self);
-    if (rc < 0) {
-        struct wire_backend *b = &self->base;
-        process_free(&b);
-        errno = -rc;
-        return NULL;
-    }
     return &self->base;
 }

@@ -7,8 +7,11 @@
 
 #include "tests/wire/backend.h"
 
-/* binary: path of the server; keep: leave the folders of the servers behind. NULL with errno set when
- * the binary does not tell its version. */
-struct wire_backend *process_new(const char *binary, bool keep);
+/* Runs `binary --version` and keeps the number it tells, like "2.14.5". Blocks, but not for ever. */
+__attribute__((warn_unused_result)) int process_ask_version(const char *binary,
+                                                            struct text *ret_version);
+
+/* binary, version: borrowed, for the backend's life. keep: leave the folders of the servers behind. */
+struct wire_backend *process_new(const char *binary, const char *version, bool keep);
 
 #endif

@@ -3,7 +3,6 @@
 #include "tests/wire/run.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -111,10 +110,7 @@ static enum run_result run_once(const struct script *script, const struct run_wo
                                 unsigned split, size_t *ret_split_size, struct text *report)
 {
     struct wire_backend *backend = world->backend_new(world);
-    if (backend == NULL) {
-        text_format(report, "%s: no backend: %s\n", script->path, strerror(errno));
-        return RUN_FAILED;
-    }
+    CHECK(backend != NULL);
     enum run_result result = RUN_SKIPPED;
     struct session *s = malloc(sizeof(*s));
     CHECK(s != NULL);

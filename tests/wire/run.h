@@ -12,7 +12,8 @@ enum run_result { RUN_PASSED, RUN_FAILED, RUN_SKIPPED };
 struct run_world {
     const char *kind; /* "oracle", "myelin" or "sim": what `only` speaks of */
     struct wire_backend *(*backend_new)(const struct run_world *world);
-    const char *binary; /* for backends of processes */
+    const char *binary;  /* for backends of processes */
+    const char *version; /* the same */
     bool keep;
 };
 
