@@ -193,7 +193,7 @@ struct sub *subs_add(struct subs *subs, struct bytes sid)
     uint64_t number = 0;
     bool is_text = !sid_number(sid, &number);
     uint32_t taken = record_take(subs);
-    if ((subs->live + 1) * 10 > subs->table_size * 7)
+    if ((uint64_t)(subs->live + 1) * 8 > (uint64_t)subs->table_size * 7)
         table_grow(subs);
     struct sub *sub = record(subs, taken);
     uint8_t generation = (uint8_t)(sub->generation + 1);
