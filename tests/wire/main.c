@@ -200,6 +200,7 @@ static int usage(void)
         "  --binary  the server under test\n"
         "  --oracle  nats-server itself\n"
         "  --failures N  start no more scripts after N failures\n"
+        "  --config LINE  put LINE in front of every configuration\n"
         "  --keep    leave the servers' folders in the temporary folder\n"
         "  PATH      scripts, or folders of them\n",
         stderr);
@@ -212,6 +213,8 @@ static int option_take(struct suite *suite, int argc, char **argv, int i)
     bool more = i + 1 < argc;
     if (strcmp(argv[i], "-v") == 0) {
         suite->verbose = true;
+    } else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) {
+        suite->world.config = argv[++i];
     } else if (strcmp(argv[i], "--keep") == 0) {
         suite->world.keep = true;
     } else if (strcmp(argv[i], "-j") == 0 && more) {

@@ -116,10 +116,15 @@ static enum run_result run_once(const struct script *script, const struct run_wo
     CHECK(s != NULL);
     session_init(s, backend, script, report);
     s->split = split;
+    s->config = world->config;
     if (script->needs != NULL && older(backend->ops->version(backend), script->needs))
         text_format(report, "%s: skipped: needs %s\n", script->path, script->needs);
     else
         result = steps_run(s, script->steps, script->count) ? RUN_PASSED : RUN_FAILED;
+    if (s->unsupported) {
+        text_format(report, "%s: skipped: refused as not supported yet\n", script->path);
+        result = RUN_SKIPPED;
+    }
     *ret_split_size = s->split_size;
     session_done(s);
     free(s);

@@ -15,6 +15,7 @@ struct run_world {
     const char *binary;  /* for backends of processes */
     const char *version; /* the same */
     bool keep;
+    const char *config; /* a line in front of every configuration, or NULL */
 };
 
 /* Runs the script once, or once for each place a `split` can cut. What went wrong, or why it was

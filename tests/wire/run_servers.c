@@ -3,9 +3,11 @@
 #include "tests/wire/run_steps.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "runtime/base/check.h"
 
+#define UNSUPPORTED "not supported yet" /* how our server refuses what nats-server has and it has not */
 #define RETRY_NS (10 * (int64_t)1000000)
 
 static bool wait_ready(struct session *s, int server)
@@ -15,8 +17,11 @@ static bool wait_ready(struct session *s, int server)
         enum wire_server_state state = s->ops->server_state(s->backend, (unsigned)server);
         if (state == WIRE_READY)
             return true;
-        if (state == WIRE_EXITED)
+        if (state == WIRE_EXITED) {
+            struct bytes log = s->ops->server_log(s->backend, (unsigned)server);
+            s->unsupported = memmem(log.at, log.size, UNSUPPORTED, strlen(UNSUPPORTED)) != NULL;
             return session_fail(s, "the server exited");
+        }
         if (!session_step(s, deadline))
             return session_fail(s, "the server does not get ready");
     }
@@ -28,6 +33,8 @@ static bool config_text(struct session *s, const struct step *step, int server, 
     text_format(ret,
                 "host: \"127.0.0.1\"\nport: -1\nhttp: \"127.0.0.1:-1\"\nports_file_dir: \"%s\"\n",
                 dir);
+    if (s->config != NULL)
+        text_format(ret, "%s\n", s->config);
     return session_expand(s, bytes_of(step->text), server, ret);
 }
 

@@ -32,9 +32,11 @@ struct session {
     struct wire_backend *backend;    /* borrowed */
     const struct script *script;     /* borrowed */
     const struct step *step;         /* the one that runs; borrowed */
+    const char *config;              /* borrowed: struct run_world's */
     struct text *report;             /* the caller's */
     int64_t patience_ns;             /* how long an expectation waits */
     unsigned split;                  /* where SEND_SPLIT cuts; 0: nowhere */
+    bool unsupported;                /* a server refused its configuration as not supported yet */
     size_t split_size;               /* how many bytes SEND_SPLIT sends; known once it ran */
     char *servers[WIRE_SERVERS_MAX]; /* given; names */
     struct session_conn conns[WIRE_CONNS_MAX]; /* 0 is kept for HTTP */
