@@ -107,7 +107,10 @@ enum client_parse client_parse_line(const char *at, size_t size, size_t scanned,
         return CLIENT_PARSE_MORE;
     const char *newline = find_end(argument, end, at + scanned);
     if (newline == NULL)
-        return (size_t)(end - argument) > argument_max ? CLIENT_PARSE_TOO_LONG : CLIENT_PARSE_MORE;
+        return (size_t)(end - argument) > argument_max &&
+                       argument_size(argument, end) > argument_max
+                   ? CLIENT_PARSE_TOO_LONG
+                   : CLIENT_PARSE_MORE;
     struct bytes text = {argument, argument_size(argument, newline)};
     if (text.size > argument_max)
         return CLIENT_PARSE_TOO_LONG;

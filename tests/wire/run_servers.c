@@ -7,7 +7,8 @@
 
 #include "runtime/base/check.h"
 
-#define UNSUPPORTED "not supported yet" /* how our server refuses what nats-server has and it has not */
+#define UNSUPPORTED \
+    "not supported yet" /* how our server refuses what nats-server has and it has not */
 #define RETRY_NS (10 * (int64_t)1000000)
 
 static bool wait_ready(struct session *s, int server)
