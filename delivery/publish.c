@@ -315,6 +315,8 @@ static void streak_end(struct press *press)
 static uint32_t publish_in_streak(struct press *press, const struct publisher *publisher,
                                   const struct publication *m)
 {
+    if (press->outbox->bytes >= OUTBOX_BYTES_MAX)
+        outbox_flush(press->outbox); /* no batch is held between messages */
     if (press->run_count > 0) {
         if (!by_reference(m))
             return to_runs(press, m);

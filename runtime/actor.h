@@ -90,7 +90,10 @@ void actor_worked(struct actor *self, size_t bytes);
  * the runner stores pressure, senders and the runner add to the bytes in flight. */
 enum pressure { PRESSURE_CALM, PRESSURE_HIGH, PRESSURE_FULL, PRESSURE_CLOSED };
 
-enum pressure actor_pressure(struct actor_ref target); /* CLOSED when it is gone */
+/* CLOSED when it is gone; HIGH at least when INFLIGHT_HIGH bytes wait in its mailbox: its worker may be
+ * too busy to say so itself. */
+#define INFLIGHT_HIGH ((int64_t)8 << 20)
+enum pressure actor_pressure(struct actor_ref target);
 void actor_set_pressure(struct actor *self, enum pressure pressure);
 int64_t actor_inflight_add(struct actor_ref target, int64_t bytes); /* returns the new value */
 

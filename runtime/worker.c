@@ -632,8 +632,11 @@ void actor_worked(struct actor *a, size_t bytes)
 enum pressure actor_pressure(struct actor_ref target)
 {
     const struct actor *a = system_lookup(current_worker->system, target);
-    return a == NULL ? PRESSURE_CLOSED
-                     : (enum pressure)atomic_load_explicit(&a->pressure, memory_order_relaxed);
+    if (a == NULL)
+        return PRESSURE_CLOSED;
+    enum pressure own = (enum pressure)atomic_load_explicit(&a->pressure, memory_order_relaxed);
+    bool crowded = atomic_load_explicit(&a->inflight, memory_order_relaxed) > INFLIGHT_HIGH;
+    return own == PRESSURE_CALM && crowded ? PRESSURE_HIGH : own;
 }
 
 void actor_set_pressure(struct actor *a, enum pressure pressure)
