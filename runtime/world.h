@@ -29,6 +29,7 @@ struct world_ops {
     uint64_t (*ticks)(struct world *world); /* a cheap counter for busy time */
     double (*ns_per_tick)(struct world *world);
     void (*entropy)(struct world *world, void *at, size_t size);
+    uint64_t (*replay_seed)(struct world *world); /* NULL: this world can not be replayed */
 
     int (*worker_start)(struct world *world, struct worker *w); /* before the system runs */
     void (*worker_stop)(struct worker *w);                      /* after its last round */
