@@ -32,6 +32,16 @@ void msg_io_drop(struct msg *m)
         io->drop_data(io->data);
 }
 
+void msg_io_done(struct msg *m)
+{
+    CHECK(m->type->kind == RUNTIME_IO);
+    struct msg_io *io = (struct msg_io *)(void *)m;
+    void *data = io->data;
+    io->data = NULL;
+    if (data != NULL && io->done_data != NULL)
+        io->done_data(data);
+}
+
 struct msg *msg_alloc(const struct msg_type *type)
 {
     struct msg *m = heap_alloc(&current_worker->heap, type->size);

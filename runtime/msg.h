@@ -72,16 +72,21 @@ struct msg_timer {
     uint32_t number; /* of actor_after: which arming fired */
 };
 
-/* A completion of the world. Its concrete form depends on what was asked: see file.h, resolve.h. */
+/* A completion of the world. What data is depends on what was asked: see file.h, resolve.h. An actor
+ * gives its X_IO messages to msg_io_done, which leads to the function named with the request. */
 struct msg_io {
     struct msg msg;
     int64_t result; /* >= 0, or a negative errno */
     void *data;     /* given */
-    void (*drop_data)(void *data);
+    void (*done_data)(void *data); /* takes data: the asker's turn goes on there */
+    void (*drop_data)(void *data); /* takes data: the asker is gone */
 };
 
 msg_drop_fn msg_drop_plain; /* for payloads that own nothing */
 msg_drop_fn msg_io_drop;
+
+/* For the handler of X_IO. */
+void msg_io_done(struct msg *m);
 
 /* One table a receiver: its enum, and its msg_types with names, sizes and drops. Requests are the
  * kinds listed in the receiver's X_REQUESTS through MSG_REQUEST below. */

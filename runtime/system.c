@@ -242,6 +242,11 @@ double system_ns_per_tick(const struct system *system)
     return system->world->ops->ns_per_tick(system->world);
 }
 
+int64_t world_wall_ns(struct world *world)
+{
+    return world->ops->wall_ns(world);
+}
+
 void system_visit_actors(struct system *system, uint32_t *cursor, uint32_t count,
                          actor_visit_fn *visit, void *context)
 {

@@ -34,6 +34,7 @@ uint32_t system_actor_count(const struct system *system);
 struct world *system_world(const struct system *system);
 uint64_t system_seed(const struct system *system); /* for hash tables, from the world's entropy */
 double system_ns_per_tick(const struct system *system);
+int64_t world_wall_ns(struct world *world); /* as wall_ns, for who is on no worker */
 
 /* Calls visit for up to `count` actors from *cursor on (0 at first; 0 again at the end), for
  * monitoring. The actor is borrowed for the call; only its atomic counters may be read. */

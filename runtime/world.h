@@ -14,6 +14,7 @@
 #include "runtime/net.h"
 #include "runtime/signals.h"
 
+struct disk_file;
 struct file_request;
 struct resolve_request;
 struct system;
@@ -54,7 +55,11 @@ struct world_ops {
     int (*signal_watch)(struct actor *owner, int number, signal_fn *on_signal);
     void (*signals_ignore)(struct actor *owner);
 
+    /* Files (file.h). Each request ends once, by file_request_ended, before worker_stop returns. */
     void (*file_submit)(struct worker *w, struct file_request *request);
+    struct disk_file *(*file_stderr)(struct world *world);
+    void (*file_abandon)(struct disk_file *file); /* closes what nobody was told of */
+    /* Name look-ups (resolve.h), likewise by resolve_request_ended. */
     void (*resolve_submit)(struct worker *w, struct resolve_request *request);
 };
 

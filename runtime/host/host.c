@@ -121,12 +121,14 @@ static int host_worker_start(struct world *world, struct worker *w)
     io->worker = w;
     io->timer_ms = UINT64_MAX;
     list_init(&io->paused);
+    list_init(&io->resolving);
     int status = uv_loop_init(&io->loop);
     if (status != 0) {
         free(io);
         return status;
     }
     w->io = io;
+    io->loop.data = io;
     io->async.data = io->prepare.data = io->check.data = io->idle.data = io->timer.data = io;
     CHECK(uv_async_init(&io->loop, &io->async, on_async) == 0);
     CHECK(uv_prepare_init(&io->loop, &io->prepare) == 0);
@@ -148,10 +150,14 @@ static void close_handle(uv_handle_t *handle, void *context)
 static void host_worker_stop(struct worker *w)
 {
     struct world_worker *io = w->io;
-    w->io = NULL;
+    host_resolve_cancel(io);
+    host_files_wait(io); /* their ends are posted through io */
+    CHECK(uv_prepare_stop(&io->prepare) == 0 && uv_check_stop(&io->check) == 0);
     uv_walk(&io->loop, close_handle, NULL);
     while (uv_run(&io->loop, UV_RUN_DEFAULT) != 0)
         ;
+    w->io = NULL;
+    worker_leave(w); /* a look-up's end has entered */
     CHECK(uv_loop_close(&io->loop) == 0);
     free(io);
 }
@@ -254,6 +260,10 @@ const struct world_ops host_ops = {
     .local_address = host_local_address,
     .signal_watch = host_signal_watch,
     .signals_ignore = host_signals_ignore,
+    .file_submit = host_file_submit,
+    .file_stderr = host_file_stderr,
+    .file_abandon = host_file_abandon,
+    .resolve_submit = host_resolve_submit,
 };
 
 struct world *host_new(void)
@@ -263,11 +273,14 @@ struct world *host_new(void)
     host->world.ops = &host_ops;
     host->start_ns = host_clock_ns(&host->world);
     host->start_ticks = host_ticks(&host->world);
+    host->files = host_files_new();
     return &host->world;
 }
 
 void host_free(struct world **world)
 {
-    free(*world);
+    struct host *host = (struct host *)*world;
     *world = NULL;
+    host_files_free(&host->files);
+    free(host);
 }

@@ -7,12 +7,15 @@
 #include <uv.h>
 
 #include "runtime/base/list.h"
+#include "runtime/file.h"
+#include "runtime/resolve.h"
 #include "runtime/worker.h"
 
 struct host {
     struct world world;
     uint64_t start_ns; /* with start_ticks: how long a tick is */
     uint64_t start_ticks;
+    struct host_files *files;
 };
 
 struct host_signal {
@@ -33,7 +36,9 @@ struct world_worker {
     pthread_t thread;
     struct link paused; /* connections that have read enough in this round */
     struct host_signal signals[SIGNALS_MAX];
-    struct host_files *files; /* host_file.c's; NULL until the first request */
+    struct link resolving; /* look-ups under way */
+    uint32_t resolving_count;
+    uint32_t files_under_way; /* host_file.c's, under its lock */
 };
 
 /* At the start of every callback of the loop. */
@@ -44,6 +49,18 @@ static inline void host_enter(struct world_worker *io)
 }
 
 extern const struct world_ops host_ops;
+
+/* --- host_file.c --- */
+struct host_files *host_files_new(void);
+void host_files_free(struct host_files **files);
+void host_file_submit(struct worker *w, struct file_request *carrier);
+struct disk_file *host_file_stderr(struct world *world);
+void host_file_abandon(struct disk_file *file);
+void host_files_wait(struct world_worker *io); /* until the worker has no request under way */
+
+/* --- host_resolve.c --- */
+void host_resolve_submit(struct worker *w, struct resolve_request *request);
+void host_resolve_cancel(struct world_worker *io); /* ends those that have not begun */
 
 /* --- host_net.c --- */
 int host_listen(struct actor *owner, const struct listen_options *options, accept_fn *on_accept,
