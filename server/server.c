@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "actors/account/account.h"
 #include "actors/client/client.h"
@@ -200,13 +202,30 @@ static void announce(struct server *s)
     LOG_INFO(log, "Server is ready");
 }
 
+static void start_logger(struct server *s)
+{
+    const struct options_log *o = &s->options->log;
+    struct world *world = system_world(s->system);
+    struct stat stat;
+    bool terminal = fstat(STDERR_FILENO, &stat) == 0 && S_ISCHR(stat.st_mode);
+    struct log_output output = {
+        .format = {(uint32_t)getpid(), o->time, o->time_utc, o->file == NULL && terminal, false},
+        .size_limit = o->file_bytes_max > 0 ? (uint64_t)o->file_bytes_max : 0,
+        .files_max = o->files_max > 0 && o->files_max <= UINT32_MAX ? (uint32_t)o->files_max : 0,
+    };
+    if (o->file != NULL)
+        snprintf(output.file, sizeof output.file, "%s", o->file);
+    s->log.world = world;
+    s->log.format = output.format;
+    (void)logger_spawn(&s->log, &output);
+}
+
 static int start_actors(struct server *s, const struct server_wiring *wiring, struct text *problem)
 {
     const struct options *o = s->options;
-    if (wiring->logs) {
-        const struct logger_options logger = {o->log.file, o->log.time, o->log.time_utc};
-        s->log.to = logger_spawn(&logger);
-    }
+    s->log.silent = !wiring->logs;
+    if (wiring->logs)
+        start_logger(s);
     s->log.debug = o->log.debug;
     s->log.trace = o->log.trace;
     s->settings.global_account = account_spawn(GLOBAL_ACCOUNT, GLOBAL_INTEREST);

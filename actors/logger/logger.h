@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* logger.h -- the one that writes the log. */
+/* logger.h -- the actor that writes the log. */
 #ifndef ACTORS_LOGGER_LOGGER_H
 #define ACTORS_LOGGER_LOGGER_H
 
-#include <stdbool.h>
+#include "actors/logger/logger_msg.h"
 
-#include "runtime/msg.h"
-
-struct logger_options {
-    const char *file; /* NULL: stderr */
-    bool time;
-    bool time_utc;
-};
-
-struct actor_ref logger_spawn(const struct logger_options *options);
+/* From now on log leads to the new logger. It opens its output at its first message; when it can not, it
+ * says so and writes to standard error. log is borrowed until the logger is gone: that it is after
+ * actor_stop, when all lines are written. */
+struct actor_ref logger_spawn(struct log *log, const struct log_output *output);
 
 #endif
