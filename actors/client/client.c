@@ -188,11 +188,12 @@ static void on_registered(struct client *c, const struct account_registered *m)
         client_resume(c);
 }
 
-static void tell_keeper(struct client *c)
+static void tell_keeper(struct client *c, struct buf *record)
 {
     struct listener_client_closed *m =
         MSG_NEW(listener_types, LISTENER_CLIENT_CLOSED, listener_client_closed);
     m->client = c->actor.self;
+    m->record = record;
     SEND(c->keeper, m);
 }
 
@@ -211,7 +212,7 @@ void client_close(struct client *c, enum closed_state reason)
     timer_cancel(&c->timer);
     outgoing_clear(&c->out);
     conn_close(c->conn);
-    tell_keeper(c);
+    tell_keeper(c, client_last_record(c, reason));
     client_bury_more(c);
 }
 
@@ -220,7 +221,7 @@ static void on_begin(struct client *c, const struct client_begin *m)
     int status = conn_adopt(&c->actor, &client_conn_events, &m->accepted, &c->conn);
     if (status != 0) { /* it was reset before it was ours: nobody is there to be told */
         c->state = CLIENT_STATE_LINGERING;
-        tell_keeper(c);
+        tell_keeper(c, NULL);
         actor_exit(&c->actor);
         return;
     }
@@ -276,7 +277,7 @@ static void client_receive(struct actor *self, struct msg *m)
         if (c->protocol >= 1) /* others do not know INFO after the first */
             client_send_info(c, false, true);
         break;
-    case CLIENT_DESCRIBE: break;
+    case CLIENT_DESCRIBE: client_on_describe(c, (struct client_describe *)(void *)m); break;
     case CLIENT_KINDS: UNREACHABLE("no message has this kind");
     }
 }

@@ -43,10 +43,22 @@ struct client_lame_duck {
     struct msg msg;
 };
 
+#define CLIENT_ALL_SLOTS UINT32_MAX
+
+/* Answered struct client_described of the asker's kind, or GONE when the connection has ended. */
 struct client_describe {
     struct msg msg;
     const struct msg_type *answer;
-    uint32_t detail;
+    uint32_t sub_from;  /* subs: the slice begins at this record */
+    uint32_t sub_slot;  /* subs: of this slot alone, or CLIENT_ALL_SLOTS */
+    uint32_t count_max; /* subscriptions in the slice; 0: none are told */
 };
+
+struct client_described {
+    struct msg msg;
+    struct buf *record; /* given: a struct conn_record (protocols/monitor) at its start */
+};
+
+msg_drop_fn client_described_drop;
 
 #endif

@@ -148,6 +148,10 @@ bool client_pub_arguments(struct client *c, const struct client_line *line,
                           struct publication *ret_publication);
 void client_publish_end(struct client *c);
 
+/* client_describe.c */
+void client_on_describe(struct client *c, struct client_describe *m);
+struct buf *client_last_record(const struct client *c, enum closed_state reason);
+
 /* client_deliver.c */
 void client_on_batch(struct client *c, struct batch *batch);
 void client_pressure_update(struct client *c);
