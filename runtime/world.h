@@ -16,6 +16,7 @@
 
 struct disk_file;
 struct file_request;
+struct process_figures;
 struct resolve_request;
 struct system;
 struct worker;
@@ -31,6 +32,7 @@ struct world_ops {
     double (*ns_per_tick)(struct world *world);
     void (*entropy)(struct world *world, void *at, size_t size);
     uint64_t (*replay_seed)(struct world *world); /* NULL: this world can not be replayed */
+    void (*process_figures)(struct world *world, struct process_figures *ret_figures); /* or NULL */
 
     int (*worker_start)(struct world *world, struct worker *w); /* before the system runs */
     void (*worker_stop)(struct worker *w);                      /* after its last round */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "actors/account/account_msg.h"
+#include "actors/account/account_report.h"
 #include "interest/index.h"
 #include "runtime/actor.h"
 #include "runtime/base/check.h"
@@ -131,7 +132,9 @@ static void account_receive(struct actor *self, struct msg *m)
     case ACCOUNT_CHANGE: on_change(account, (struct account_change *)(void *)m); break;
     case ACCOUNT_LEFT: account->members--; break;
     case ACCOUNT_QUIET: on_quiet(account, (struct account_quiet *)(void *)m); break;
-    case ACCOUNT_REPORT: break;
+    case ACCOUNT_REPORT:
+        account_answer_report(account->interest, (struct account_report *)(void *)m);
+        break;
     case ACCOUNT_KINDS: UNREACHABLE("no message has this kind");
     }
     exit_when_empty(account);

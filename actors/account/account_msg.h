@@ -89,13 +89,43 @@ msg_drop_fn account_quiet_drop;
 msg_drop_fn account_change_drop;
 msg_drop_fn account_changed_drop;
 
-/* A slice of the account's subscriptions, for monitoring. */
+/* The account's figures and a slice of its subscriptions, for monitoring. Answered struct
+ * account_reported of the asker's kind. */
 struct account_report {
     struct msg msg;
     const struct msg_type *answer;
+    uint32_t cursor_entry; /* 0 at first, then as answered */
+    uint32_t cursor_skip;
+    uint32_t count_max; /* subscriptions in the slice; 0: figures alone */
+};
+
+struct buf;
+
+struct account_reported {
+    struct msg msg;
+    uint64_t subscriptions;
+    uint64_t inserts;
+    uint64_t removes;
+    struct buf *slice; /* given: a struct account_slice at its start; NULL: figures alone */
     uint32_t cursor_entry;
     uint32_t cursor_skip;
-    uint32_t count_max;
+    bool more; /* the walk is not at its end */
 };
+
+/* One block that does not move; texts lie behind the subscriptions. */
+struct account_sub {
+    struct bytes subject;
+    struct bytes queue;
+    struct bytes sid;
+    struct actor_ref conn;
+    uint32_t slot;
+};
+
+struct account_slice {
+    uint32_t count;
+    struct account_sub subs[];
+};
+
+msg_drop_fn account_reported_drop;
 
 #endif

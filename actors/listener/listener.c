@@ -10,6 +10,7 @@
 
 #include "actors/client/client_msg.h"
 #include "actors/listener/listener_msg.h"
+#include "actors/listener/listener_report.h"
 #include "runtime/actor.h"
 #include "runtime/base/check.h"
 #include "runtime/base/prng.h"
@@ -36,6 +37,7 @@ struct listener_state {
     struct actor_ref *clients; /* of this worker, in no order */
     uint32_t client_count;
     uint32_t client_capacity;
+    struct closed_ring closed; /* the first listener's */
 };
 
 const struct msg_type listener_types[LISTENER_KINDS] = {
@@ -93,7 +95,7 @@ static void on_adopt(struct listener_state *l, struct listener_adopt *m)
         l, l->options.spawn_client(l->settings, &m->accepted, m->cid, l->actor.self, m->refuse));
 }
 
-static void on_client_closed(struct listener_state *l, const struct listener_client_closed *m)
+static void on_client_closed(struct listener_state *l, struct listener_client_closed *m)
 {
     for (uint32_t i = 0; i < l->client_count; i++)
         if (ref_equal(l->clients[i], m->client)) {
@@ -102,7 +104,23 @@ static void on_client_closed(struct listener_state *l, const struct listener_cli
         }
     struct listener_less *less = MSG_NEW(listener_types, LISTENER_LESS, listener_less);
     less->count = 1;
+    less->record = m->record;
+    m->record = NULL;
     SEND(l->options.peers[0], less);
+}
+
+static void on_less(struct listener_state *l, struct listener_less *m)
+{
+    CHECK(l->connections >= m->count);
+    l->connections -= m->count;
+    closed_ring_add(&l->closed, &m->record);
+}
+
+static void on_report(struct listener_state *l, struct listener_report *m)
+{
+    const struct listener_figures figures = {l->clients, l->client_count, l->connections,
+                                             l->socket != NULL};
+    listener_answer_report(m, &figures);
 }
 
 /* --- life --------------------------------------------------------------------------------------- */
@@ -175,7 +193,11 @@ static void listener_receive(struct actor *self, struct msg *m)
     case LISTENER_CLIENT_CLOSED:
         on_client_closed(l, (struct listener_client_closed *)(void *)m);
         break;
-    case LISTENER_LESS: l->connections -= ((struct listener_less *)(void *)m)->count; break;
+    case LISTENER_LESS: on_less(l, (struct listener_less *)(void *)m); break;
+    case LISTENER_REPORT: on_report(l, (struct listener_report *)(void *)m); break;
+    case LISTENER_CLOSED:
+        listener_answer_closed((struct listener_closed *)(void *)m, &l->closed);
+        break;
     case LISTENER_LAME_DUCK: on_lame_duck(l, (struct listener_lame_duck *)(void *)m); break;
     case LISTENER_KINDS: UNREACHABLE("no message has this kind");
     }
@@ -189,6 +211,7 @@ static void listener_done(struct actor *self)
     struct listener_state *l = (struct listener_state *)(void *)self;
     timer_cancel(&l->timer);
     mem_free(l->clients);
+    closed_ring_done(&l->closed);
     reply_gone(&l->emptied);
     reply_gone(&l->stopped);
 }
@@ -208,6 +231,7 @@ int listener_spawn(const struct listener_options *options, bool listens,
     struct listener_state *l =
         (struct listener_state *)(void *)actor_spawn(&listener_class, sizeof *l);
     l->options = *options;
+    closed_ring_init(&l->closed, options->closed_max);
     l->next_cid = FIRST_CID;
     *ret_listener = l->actor.self;
     if (!listens)

@@ -20,6 +20,7 @@ typedef struct actor_ref listener_spawn_fn(const struct client_settings *setting
 /* One a worker. The first of them listens, and deals connections out to all. */
 struct listener_options {
     struct net_address address;
+    uint32_t closed_max;           /* connections that ended, kept for monitoring */
     int32_t connections_max;       /* < 0: none at all; 0: any number */
     const struct actor_ref *peers; /* by worker, itself included; shared with all of them */
     uint16_t peer_count;

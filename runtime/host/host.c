@@ -243,6 +243,7 @@ const struct world_ops host_ops = {
     .ticks = host_ticks,
     .ns_per_tick = host_ns_per_tick,
     .entropy = host_entropy,
+    .process_figures = host_process_figures,
     .worker_start = host_worker_start,
     .worker_stop = host_worker_stop,
     .worker_wake = host_worker_wake,

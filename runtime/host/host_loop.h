@@ -61,6 +61,8 @@ void host_files_wait(struct world_worker *io); /* until the worker has no reques
 /* --- host_resolve.c --- */
 void host_resolve_submit(struct worker *w, struct resolve_request *request);
 void host_resolve_cancel(struct world_worker *io); /* ends those that have not begun */
+/* --- host_process.c --- */
+void host_process_figures(struct world *world, struct process_figures *ret_figures);
 
 /* --- host_net.c --- */
 int host_listen(struct actor *owner, const struct listen_options *options, accept_fn *on_accept,
