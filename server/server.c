@@ -22,6 +22,7 @@
 #include "runtime/system.h"
 #include "runtime/world.h"
 #include "server/address.h"
+#include "server/server_monitor.h"
 #include "server/version.h"
 
 #define GLOBAL_ACCOUNT "$G"
@@ -38,6 +39,7 @@ struct server {
     struct client_user *users;
     struct actor_ref *listeners;
     struct actor_ref lifecycle;
+    struct server_monitor monitor;
     struct log log;
     struct bytes connect_url;
     char connect_url_text[NET_HOST_MAX + 8];
@@ -132,6 +134,7 @@ static int start_listeners(struct server *s, struct text *problem)
     start.options.connections_max = (int32_t)(most > INT32_MAX ? INT32_MAX : most);
     start.options.peers = s->listeners;
     start.options.spawn_client = client_spawn;
+    start.options.closed_max = (uint32_t)o->limits.closed_connections_max;
     start.options.peer_count = s->worker_count;
     uint16_t port = o->client.port == OPTIONS_PORT_ANY ? 0 : (uint16_t)o->client.port;
     if (net_address_parse(host_to_bind(o->client.host), port, &start.options.address) != 0) {
@@ -197,6 +200,8 @@ static void announce(struct server *s)
         LOG_INFO(log, "Using configuration file: %s (%s)", s->options->config_file,
                  s->options->config_digest);
     warn(s);
+    if (s->monitor.port != 0)
+        LOG_INFO(log, "Starting http monitor on %s:%u", s->options->monitor.host, s->monitor.port);
     LOG_INFO(log, "Listening for client connections on %s:%u", s->options->client.host,
              s->settings.port);
     LOG_INFO(log, "Server is ready");
@@ -220,6 +225,22 @@ static void start_logger(struct server *s)
     (void)logger_spawn(&s->log, &output);
 }
 
+static int start_monitor(struct server *s, struct text *problem)
+{
+    struct world *world = system_world(s->system);
+    const struct server_monitor_parts parts = {
+        .options = s->options,
+        .client = &s->settings,
+        .listeners = s->listeners,
+        .system = s->system,
+        .account_name = GLOBAL_ACCOUNT,
+        .account = s->settings.global_account,
+        .worker_count = s->worker_count,
+        .now_ns = world->ops->wall_ns(world),
+    };
+    return server_monitor_start(&s->monitor, &parts, problem);
+}
+
 static int start_actors(struct server *s, const struct server_wiring *wiring, struct text *problem)
 {
     const struct options *o = s->options;
@@ -230,12 +251,14 @@ static int start_actors(struct server *s, const struct server_wiring *wiring, st
     s->log.trace = o->log.trace;
     s->settings.global_account = account_spawn(GLOBAL_ACCOUNT, GLOBAL_INTEREST);
     int status = start_listeners(s, problem);
+    if (status == 0)
+        status = start_monitor(s, problem);
     struct lifecycle_options lifecycle = {
         .log = &s->log,
         .listeners = s->listeners,
         .listener_count = s->worker_count,
-        .others = {s->settings.global_account},
-        .other_count = 1,
+        .others = {s->settings.global_account, s->monitor.actor},
+        .other_count = s->monitor.actor.id != 0 ? 2 : 1,
         .logger = s->log.to,
         .lame_duck_ms = (uint64_t)(o->timing.lame_duck_ns / NS_PER_MS),
         .lame_duck_grace_ms = (uint64_t)(o->timing.lame_duck_grace_ns / NS_PER_MS),
@@ -289,6 +312,7 @@ void server_free(struct server **at)
     struct server *s = *at;
     *at = NULL;
     system_free(&s->system);
+    server_monitor_done(&s->monitor);
     free(s->users);
     free(s->counters);
     free(s->listeners);
@@ -317,7 +341,7 @@ uint16_t server_client_port(const struct server *s)
 
 uint16_t server_monitor_port(const struct server *s)
 {
-    return 0;
+    return s->monitor.port;
 }
 
 const char *server_id(const struct server *s)

@@ -2,6 +2,7 @@
 /* server_monitor.c -- see server_monitor.h. */
 #include "server/server_monitor.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +53,6 @@ static struct varz_limits make_limits(const struct options *o, uint16_t http_por
         .ping_max = o->timing.pings_out_max,
         .http_host = bytes_of(o->monitor.host),
         .http_port = http_port,
-        .http_base_path = bytes_of(o->monitor.base_path),
         .auth_timeout_s = o->auth.timeout_s,
         .max_control_line = (int32_t)o->limits.control_line_bytes_max,
         .max_payload = o->limits.payload_bytes_max,
@@ -139,6 +139,9 @@ static void make_settings(struct server_monitor *m, const struct server_monitor_
     to->account_count = 1;
     to->version = SERVER_NATS_VERSION;
     to->base_path = bytes_of(parts->options->monitor.base_path);
+    if (to->base_path.size > 0 && to->base_path.at[to->base_path.size - 1] == '/')
+        to->base_path.size--; /* the root */
+    to->varz.limits.http_base_path = to->base_path;
 }
 
 /* --- actors ------------------------------------------------------------------------------------- */
@@ -149,7 +152,17 @@ static void start_probe(void *context)
     m->probes[worker_index()] = monitor_probe_spawn();
 }
 
-static int listen_on(struct server_monitor *m, const struct options *o, struct text *problem)
+/* The monitor stops them: none without it. */
+static void start_probes(struct server_monitor *m, struct system *system)
+{
+    m->probes = calloc(m->worker_count, sizeof *m->probes);
+    CHECK(m->probes != NULL);
+    for (uint16_t i = 0; i < m->worker_count; i++)
+        system_on_worker(system, i, start_probe, m);
+}
+
+static int listen_on(struct server_monitor *m, const struct options *o, struct system *system,
+                     struct text *problem)
 {
     const char *host = strcmp(o->monitor.host, "localhost") == 0 ? "127.0.0.1" : o->monitor.host;
     uint16_t port = o->monitor.port == OPTIONS_PORT_ANY ? 0 : (uint16_t)o->monitor.port;
@@ -157,8 +170,9 @@ static int listen_on(struct server_monitor *m, const struct options *o, struct t
     struct net_address bound;
     if (net_address_parse(host, port, &address) != 0) {
         text_add(problem, "host %s is no address", o->monitor.host);
-        return -1;
+        return -EINVAL;
     }
+    start_probes(m, system);
     int status = monitor_spawn(&m->settings, &address, &m->actor, &bound);
     if (status != 0)
         text_add(problem, "can't listen to the monitor port: listen tcp %s:%d: %s",
@@ -175,11 +189,7 @@ int server_monitor_start(struct server_monitor *m, const struct server_monitor_p
         return 0;
     m->worker_count = parts->worker_count;
     m->counters = parts->client->counters;
-    m->probes = calloc(parts->worker_count, sizeof *m->probes);
-    CHECK(m->probes != NULL);
-    for (uint16_t i = 0; i < parts->worker_count; i++)
-        system_on_worker(parts->system, i, start_probe, m);
-    int status = listen_on(m, parts->options, problem);
+    int status = listen_on(m, parts->options, parts->system, problem);
     make_settings(m, parts);
     return status;
 }

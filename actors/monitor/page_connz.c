@@ -29,7 +29,7 @@
 
 enum connz_phase { ENDED, LISTED, DESCRIBED, SORTED, FETCHED, WRITTEN };
 
-struct connz_state {
+struct connz_making {
     struct page page;
     struct connz_options options;
     struct connz_page document;
@@ -52,9 +52,9 @@ struct connz_state {
     struct buf *subs; /* given: a record with the next slice of the row at hand */
 };
 
-static struct connz_state *state_of(struct page *p)
+static struct connz_making *state_of(struct page *p)
 {
-    return (struct connz_state *)(void *)p;
+    return (struct connz_making *)(void *)p;
 }
 
 static struct conn_record *record_of(struct buf *buf)
@@ -74,7 +74,7 @@ static bool is_known_account(const struct page *p, struct bytes name)
 
 static int connz_begin_page(struct page *p)
 {
-    struct connz_state *s = state_of(p);
+    struct connz_making *s = state_of(p);
     int status = connz_options_parse(&p->args, &s->options, &p->refusal);
     if (status != 0)
         return status;
@@ -111,7 +111,7 @@ static bool is_wanted(const struct connz_options *o, const struct conn_info *c)
            (o->mqtt_client.size == 0 || bytes_equal(o->mqtt_client, c->mqtt_client));
 }
 
-static void consider(struct connz_state *s, struct buf *record, uint64_t ref, bool closed)
+static void consider(struct connz_making *s, struct buf *record, uint64_t ref, bool closed)
 {
     const struct conn_info *c = &record_of(record)->info;
     if (!is_of_account(&s->options, c))
@@ -125,7 +125,7 @@ static void consider(struct connz_state *s, struct buf *record, uint64_t ref, bo
 
 /* --- asking ------------------------------------------------------------------------------------- */
 
-static void ask_ended(struct connz_state *s, uint64_t from, uint32_t count, uint32_t tag)
+static void ask_ended(struct connz_making *s, uint64_t from, uint32_t count, uint32_t tag)
 {
     struct listener_closed *m = MSG_NEW(listener_types, LISTENER_CLOSED, listener_closed);
     m->answer = &monitor_conn_types[MONITOR_CONN_CLOSED];
@@ -134,14 +134,14 @@ static void ask_ended(struct connz_state *s, uint64_t from, uint32_t count, uint
     page_ask(&s->page, s->page.settings->listeners[0], &m->msg, tag);
 }
 
-static void ask_client(struct connz_state *s, struct actor_ref client, uint32_t tag)
+static void ask_client(struct connz_making *s, struct actor_ref client, uint32_t tag)
 {
     struct client_describe *m = MSG_NEW(client_types, CLIENT_DESCRIBE, client_describe);
     m->answer = &monitor_conn_types[MONITOR_CONN_DESCRIBED];
     page_ask(&s->page, client, &m->msg, tag);
 }
 
-static enum page_step step_ended(struct connz_state *s)
+static enum page_step step_ended(struct connz_making *s)
 {
     if (s->ended_more) {
         ask_ended(s, s->ended_next, SLICE, 0);
@@ -151,7 +151,7 @@ static enum page_step step_ended(struct connz_state *s)
     return PAGE_GOES_ON;
 }
 
-static enum page_step step_listed(struct connz_state *s)
+static enum page_step step_listed(struct connz_making *s)
 {
     if (s->listener == s->page.settings->worker_count) {
         s->phase = SORTED;
@@ -165,7 +165,7 @@ static enum page_step step_listed(struct connz_state *s)
     return PAGE_WAITS;
 }
 
-static enum page_step step_described(struct connz_state *s)
+static enum page_step step_described(struct connz_making *s)
 {
     if (s->client_next == s->client_count) {
         mem_free(s->clients);
@@ -181,7 +181,7 @@ static enum page_step step_described(struct connz_state *s)
     return PAGE_WAITS;
 }
 
-static enum page_step step_sorted(struct connz_state *s)
+static enum page_step step_sorted(struct connz_making *s)
 {
     if (!top_rows_sort(&s->rows, SORT_STEP))
         return PAGE_GOES_ON;
@@ -193,7 +193,7 @@ static enum page_step step_sorted(struct connz_state *s)
     return PAGE_GOES_ON;
 }
 
-static enum page_step step_fetched(struct connz_state *s)
+static enum page_step step_fetched(struct connz_making *s)
 {
     s->fetched_at = s->fetched_count = 0;
     s->phase = WRITTEN;
@@ -211,7 +211,7 @@ static enum page_step step_fetched(struct connz_state *s)
 
 /* --- writing ------------------------------------------------------------------------------------ */
 
-static void begin_document(struct connz_state *s)
+static void begin_document(struct connz_making *s)
 {
     for (uint32_t i = 0; i < s->fetched_count; i++)
         s->document.row_count += s->fetched[i] != NULL;
@@ -220,13 +220,13 @@ static void begin_document(struct connz_state *s)
     s->begun = true;
 }
 
-static void write_subs(struct connz_state *s, const struct conn_record *from)
+static void write_subs(struct connz_making *s, const struct conn_record *from)
 {
     for (uint32_t i = 0; i < from->sub_count; i++)
         connz_sub(&s->page.json, s->options.subs, &from->subs[i]);
 }
 
-static void ask_subs(struct connz_state *s, uint32_t from)
+static void ask_subs(struct connz_making *s, uint32_t from)
 {
     struct client_describe *m = MSG_NEW(client_types, CLIENT_DESCRIBE, client_describe);
     m->answer = &monitor_conn_types[MONITOR_CONN_DESCRIBED];
@@ -237,7 +237,7 @@ static void ask_subs(struct connz_state *s, uint32_t from)
 }
 
 /* The row at hand, without what was not asked for. Others may hold the record: it stays as it is. */
-static struct conn_info shown(const struct connz_state *s)
+static struct conn_info shown(const struct connz_making *s)
 {
     struct conn_info info = record_of(s->fetched[s->fetched_at])->info;
     if (!s->options.auth)
@@ -245,7 +245,7 @@ static struct conn_info shown(const struct connz_state *s)
     return info;
 }
 
-static void end_row(struct connz_state *s)
+static void end_row(struct connz_making *s)
 {
     if (s->row_begun)
         connz_subs_end(&s->page.json);
@@ -257,7 +257,7 @@ static void end_row(struct connz_state *s)
 }
 
 /* One row, or the part of it that is here. */
-static enum page_step write_row(struct connz_state *s)
+static enum page_step write_row(struct connz_making *s)
 {
     const struct conn_record *record = record_of(s->fetched[s->fetched_at]);
     bool open = record->info.stop_ns == 0;
@@ -294,7 +294,7 @@ static enum page_step write_row(struct connz_state *s)
     return PAGE_GOES_ON;
 }
 
-static enum page_step step_written(struct connz_state *s)
+static enum page_step step_written(struct connz_making *s)
 {
     if (!s->begun)
         begin_document(s);
@@ -320,7 +320,7 @@ static enum page_step step_written(struct connz_state *s)
 
 static enum page_step connz_step(struct page *p)
 {
-    struct connz_state *s = state_of(p);
+    struct connz_making *s = state_of(p);
     switch (s->phase) {
     case ENDED: return step_ended(s);
     case LISTED: return step_listed(s);
@@ -332,7 +332,7 @@ static enum page_step connz_step(struct page *p)
     UNREACHABLE("no phase");
 }
 
-static void on_listed(struct connz_state *s, struct listener_reported *m)
+static void on_listed(struct connz_making *s, struct listener_reported *m)
 {
     CHECK(s->clients == NULL && s->phase == DESCRIBED);
     s->clients = m->clients;
@@ -340,7 +340,7 @@ static void on_listed(struct connz_state *s, struct listener_reported *m)
     m->clients = NULL;
 }
 
-static void on_ended(struct connz_state *s, const struct listener_closed_told *m)
+static void on_ended(struct connz_making *s, const struct listener_closed_told *m)
 {
     if (s->phase == ENDED) {
         for (uint32_t i = 0; i < m->count; i++)
@@ -357,7 +357,7 @@ static void on_ended(struct connz_state *s, const struct listener_closed_told *m
         s->fetched[m->msg.tag] = buf_ref(m->records[0]);
 }
 
-static void on_described(struct connz_state *s, struct client_described *m)
+static void on_described(struct connz_making *s, struct client_described *m)
 {
     if (s->phase == DESCRIBED) {
         CHECK(m->msg.tag < s->client_count);
@@ -373,7 +373,7 @@ static void on_described(struct connz_state *s, struct client_described *m)
 
 static void connz_answer(struct page *p, struct msg *m)
 {
-    struct connz_state *s = state_of(p);
+    struct connz_making *s = state_of(p);
     switch (m->type->kind) {
     case MONITOR_CONN_LISTENER: on_listed(s, (struct listener_reported *)(void *)m); break;
     case MONITOR_CONN_CLOSED: on_ended(s, (struct listener_closed_told *)(void *)m); break;
@@ -384,7 +384,7 @@ static void connz_answer(struct page *p, struct msg *m)
 
 static void connz_done(struct page *p)
 {
-    struct connz_state *s = state_of(p);
+    struct connz_making *s = state_of(p);
     for (uint32_t i = 0; i < s->fetched_count; i++)
         buf_unref(&s->fetched[i]);
     buf_unref(&s->subs);
@@ -393,7 +393,7 @@ static void connz_done(struct page *p)
 }
 
 const struct page_class page_connz = {
-    .size = sizeof(struct connz_state),
+    .size = sizeof(struct connz_making),
     .begin = connz_begin_page,
     .step = connz_step,
     .answer = connz_answer,
