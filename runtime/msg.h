@@ -76,8 +76,8 @@ struct msg_timer {
  * gives its X_IO messages to msg_io_done, which leads to the function named with the request. */
 struct msg_io {
     struct msg msg;
-    int64_t result; /* >= 0, or a negative errno */
-    void *data;     /* given */
+    int64_t result;                /* >= 0, or a negative errno */
+    void *data;                    /* given */
     void (*done_data)(void *data); /* takes data: the asker's turn goes on there */
     void (*drop_data)(void *data); /* takes data: the asker is gone */
 };

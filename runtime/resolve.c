@@ -7,8 +7,8 @@
 #include "runtime/base/check.h"
 #include "runtime/worker.h"
 
-static const struct msg_type resolve_message_type = {
-    "RESOLVED", RUNTIME_IO, false, sizeof(struct resolve_request), msg_io_drop};
+static const struct msg_type resolve_message_type = {"RESOLVED", RUNTIME_IO, false,
+                                                     sizeof(struct resolve_request), msg_io_drop};
 
 static void call_done(void *data)
 {
@@ -16,7 +16,8 @@ static void call_done(void *data)
     request->on_resolved(current_worker->running, &request->answer);
 }
 
-int resolve(struct actor *self, const char *host, uint16_t port, uint32_t tag, resolved_fn *on_resolved)
+int resolve(struct actor *self, const char *host, uint16_t port, uint32_t tag,
+            resolved_fn *on_resolved)
 {
     struct worker *w = current_worker;
     DCHECK(w->running == self);

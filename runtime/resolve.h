@@ -19,10 +19,10 @@
 #define RESOLVE_TRY_AGAIN (-3001)
 
 struct resolved {
-    const char *host; /* as asked */
-    uint32_t tag;     /* the asker's */
-    int status;       /* 0, or why there are no addresses */
-    uint32_t count;   /* at least 1 when status is 0 */
+    const char *host;                                    /* as asked */
+    uint32_t tag;                                        /* the asker's */
+    int status;                                          /* 0, or why there are no addresses */
+    uint32_t count;                                      /* at least 1 when status is 0 */
     struct net_address addresses[RESOLVE_ADDRESSES_MAX]; /* with the port asked for, none twice */
 };
 
@@ -30,8 +30,8 @@ struct resolved {
 typedef void resolved_fn(struct actor *self, const struct resolved *answer);
 
 /* Asks for the addresses of host, an address in text included. -EINVAL: no host name by its length. */
-int resolve(struct actor *self, const char *host, uint16_t port, uint32_t tag, resolved_fn *on_resolved)
-    __attribute__((warn_unused_result));
+int resolve(struct actor *self, const char *host, uint16_t port, uint32_t tag,
+            resolved_fn *on_resolved) __attribute__((warn_unused_result));
 
 /* --- for worlds --------------------------------------------------------------------------------- */
 

@@ -81,8 +81,8 @@ static void make_config(struct server_monitor *m, const struct server_monitor_pa
     for (size_t i = 0; i < o->tag_count; i++)
         m->tags[i] = bytes_of(o->tags[i]);
     for (size_t i = 0; i < o->metadata_count; i++)
-        m->metadata[i] = (struct varz_text){bytes_of(o->metadata[i].name),
-                                            bytes_of(o->metadata[i].value)};
+        m->metadata[i] =
+            (struct varz_text){bytes_of(o->metadata[i].name), bytes_of(o->metadata[i].value)};
     qsort(m->metadata, o->metadata_count, sizeof *m->metadata, by_key);
     m->settings.varz.config = (struct varz_config){
         .load_time_ns = parts->now_ns,
@@ -175,8 +175,8 @@ static int listen_on(struct server_monitor *m, const struct options *o, struct s
     start_probes(m, system);
     int status = monitor_spawn(&m->settings, &address, &m->actor, &bound);
     if (status != 0)
-        text_add(problem, "can't listen to the monitor port: listen tcp %s:%d: %s",
-                 o->monitor.host, o->monitor.port, strerror(-status));
+        text_add(problem, "can't listen to the monitor port: listen tcp %s:%d: %s", o->monitor.host,
+                 o->monitor.port, strerror(-status));
     else
         net_address_text(&bound, m->host, &m->port);
     return status;

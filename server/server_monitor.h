@@ -12,7 +12,7 @@ struct client_settings;
 struct server_monitor {
     struct monitor_settings settings;
     struct monitor_account account;
-    struct actor_ref actor;  /* NOBODY: no monitoring */
+    struct actor_ref actor; /* NOBODY: no monitoring */
     struct actor_ref *probes;
     const struct client_counters *counters; /* by worker */
     struct bytes *tags;

@@ -182,8 +182,7 @@ void client_on_describe(struct client *c, struct client_describe *m)
         gather(c, m->sub_from, count_max, &slice);
     else if (count_max > 0 && (only = subs_at(&c->subs, m->sub_slot)) != NULL && is_told(only))
         add_sub(c, only, &slice);
-    struct client_described *answer =
-        (struct client_described *)(void *)msg_alloc(m->answer);
+    struct client_described *answer = (struct client_described *)(void *)msg_alloc(m->answer);
     answer->record = make_record(c, &slice, CLOSED_STATE_OPEN);
     slice_end(&slice);
     struct reply reply = reply_take(&m->msg);

@@ -95,8 +95,7 @@ void listener_answer_report(struct listener_report *m, const struct listener_fig
     answer->listening = figures->listening;
     if (m->clients && figures->client_count > 0) {
         answer->clients = mem_alloc(figures->client_count * sizeof *answer->clients);
-        memcpy(answer->clients, figures->clients,
-               figures->client_count * sizeof *answer->clients);
+        memcpy(answer->clients, figures->clients, figures->client_count * sizeof *answer->clients);
         answer->client_count = figures->client_count;
     }
     struct reply reply = reply_take(&m->msg);

@@ -96,7 +96,8 @@ static void add_line(struct logger *logger, struct log_entry **at, enum log_line
         return;
     }
     logger->file_size += size;
-    logger->rotation_due = !logger->standard && logger->limit > 0 && logger->file_size > logger->limit;
+    logger->rotation_due =
+        !logger->standard && logger->limit > 0 && logger->file_size > logger->limit;
 }
 
 /* Whole lines, up to LOG_BATCH_SIZE or the one that passes it. */
@@ -160,7 +161,8 @@ static void on_written(struct disk_request *request)
     }
     logger->write_failed = request->result <= 0;
     if (logger->write_failed)
-        atomic_fetch_add_explicit(&logger->log->counts->dropped, logger->batch_lines, memory_order_relaxed);
+        atomic_fetch_add_explicit(&logger->log->counts->dropped, logger->batch_lines,
+                                  memory_order_relaxed);
     end_batch(logger);
     logger_go_on(logger);
 }
@@ -194,8 +196,8 @@ static void say_dropped(struct logger *logger, uint64_t count)
     char text[64];
     int size = snprintf(text, sizeof text, "%llu lines dropped", (unsigned long long)count);
     CHECK(size > 0 && (size_t)size < sizeof text);
-    log_queue_push(&logger->queue, log_entry_new(LOG_LEVEL_WARN, wall_ns(),
-                                                 (struct bytes){text, (size_t)size}));
+    log_queue_push(&logger->queue,
+                   log_entry_new(LOG_LEVEL_WARN, wall_ns(), (struct bytes){text, (size_t)size}));
 }
 
 static void on_closed(struct disk_request *request)
@@ -236,7 +238,8 @@ static void tell_dropped(struct logger *logger)
 {
     if (has_lines(logger) || logger->write_failed)
         return;
-    uint64_t count = atomic_exchange_explicit(&logger->log->counts->dropped, 0, memory_order_relaxed);
+    uint64_t count =
+        atomic_exchange_explicit(&logger->log->counts->dropped, 0, memory_order_relaxed);
     if (count > 0)
         say_dropped(logger, count);
 }

@@ -187,9 +187,10 @@ static void on_removed(struct disk_request *request)
     struct output o;
     char text[ERROR_TEXT_MAX];
     if (request->result != 0)
-        logger_say(logger, LOG_LEVEL_ERROR,
-                   "Unable to remove backup log file %s (remove %s: %s), will attempt next rotation",
-                   quoted(&o, name), logger->path, error_text(request->result, text));
+        logger_say(
+            logger, LOG_LEVEL_ERROR,
+            "Unable to remove backup log file %s (remove %s: %s), will attempt next rotation",
+            quoted(&o, name), logger->path, error_text(request->result, text));
     else
         logger_say(logger, LOG_LEVEL_INFO, "Purged log file %s", quoted(&o, name));
     output_done(&o);
@@ -268,7 +269,8 @@ static void reopen_failed(struct logger *logger, int64_t result)
     char text[ERROR_TEXT_MAX];
     logger->file = file_stderr();
     logger->standard = true;
-    logger_say(logger, LOG_LEVEL_ERROR, "Unable to re-open the logfile %s after rotation: open %s: %s",
+    logger_say(logger, LOG_LEVEL_ERROR,
+               "Unable to re-open the logfile %s after rotation: open %s: %s",
                quoted(&o, logger->output.file), logger->output.file, error_text(result, text));
     output_done(&o);
     logger_go_on(logger);
@@ -280,7 +282,8 @@ static void say_rotated(struct logger *logger)
     logger->file_size = 0;
     logger->limit = logger->output.size_limit;
     logger->count_direct = true;
-    logger_say(logger, LOG_LEVEL_INFO, "Rotated log, backup saved as %s", quoted(&o, logger->backup));
+    logger_say(logger, LOG_LEVEL_INFO, "Rotated log, backup saved as %s",
+               quoted(&o, logger->backup));
     output_done(&o);
 }
 

@@ -89,8 +89,8 @@ enum log_level {
     LOG_LEVELS,
 };
 
-#define LOG_FORMAT_MAX 4096                 /* bytes of a formatted line; the rest is cut off */
-#define LOG_TEXT_MAX ((size_t)64 << 10)     /* of a text given whole: traced payload */
+#define LOG_FORMAT_MAX 4096             /* bytes of a formatted line; the rest is cut off */
+#define LOG_TEXT_MAX ((size_t)64 << 10) /* of a text given whole: traced payload */
 #define LOG_BYTES_HIGH ((int64_t)4 << 20)
 #define LOG_BYTES_MAX ((int64_t)8 << 20)
 
@@ -130,10 +130,10 @@ void log_text(const struct log *log, enum log_level level, struct bytes text);
 void logger_reopen(const struct log *log);
 
 /* The arguments are evaluated only if the level is on. */
-#define LOG_AT(log, level, ...)                      \
-    do {                                             \
-        if (log_on((log), (level)))                  \
-            log_write((log), (level), __VA_ARGS__);  \
+#define LOG_AT(log, level, ...)                     \
+    do {                                            \
+        if (log_on((log), (level)))                 \
+            log_write((log), (level), __VA_ARGS__); \
     } while (0)
 
 #define LOG_TRACE(log, ...) LOG_AT((log), LOG_LEVEL_TRACE, __VA_ARGS__)

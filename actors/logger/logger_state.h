@@ -32,11 +32,12 @@ struct logger {
     struct reply stopped; /* the token of STOP, given up when it is gone */
     struct log_output output;
     struct disk_file *file;
-    bool standard;      /* file is the process's standard error: not ours to close */
-    bool busy;          /* the one request is under way */
-    bool rotation_due;  /* the last line written went over the limit */
-    bool count_direct;  /* the next direct line is the first of a new file: it counts */
-    bool write_failed;  /* the last write: so that telling of dropped lines waits for one that works */
+    bool standard;     /* file is the process's standard error: not ours to close */
+    bool busy;         /* the one request is under way */
+    bool rotation_due; /* the last line written went over the limit */
+    bool count_direct; /* the next direct line is the first of a new file: it counts */
+    bool
+        write_failed; /* the last write: so that telling of dropped lines waits for one that works */
     bool stopping;
     uint64_t file_size; /* as rotation counts it */
     uint64_t limit;     /* size_limit, or more after a rotation that failed */
@@ -55,7 +56,7 @@ struct logger {
     struct log_order *opening; /* given; its file is being opened */
     struct disk_file *opened;  /* for it */
     uint64_t opened_size;
-    struct disk_names *names;  /* given; of the directory, while old files are removed */
+    struct disk_names *names; /* given; of the directory, while old files are removed */
     uint32_t name_at;
     uint32_t removals_left;
     char backup[DISK_PATH_MAX]; /* the name that a rotated file gets */

@@ -20,11 +20,11 @@ typedef void monitor_traffic_fn(const void *context, struct varz *varz);
 /* What the pages go by: an immutable snapshot, filled in before the system runs, that outlives the
  * monitor and its connections. */
 struct monitor_settings {
-    struct varz varz;                    /* all that stays as it is */
-    monitor_traffic_fn *traffic;         /* called from turns of any worker */
-    const void *traffic_context;         /* of counters that are atomic */
-    const struct actor_ref *listeners;   /* by worker */
-    const struct actor_ref *probes;      /* by worker */
+    struct varz varz;                  /* all that stays as it is */
+    monitor_traffic_fn *traffic;       /* called from turns of any worker */
+    const void *traffic_context;       /* of counters that are atomic */
+    const struct actor_ref *listeners; /* by worker */
+    const struct actor_ref *probes;    /* by worker */
     uint16_t worker_count;
     const struct monitor_account *accounts;
     uint32_t account_count;

@@ -16,11 +16,11 @@ struct monitor_conn {
     struct actor actor;
     const struct monitor_settings *settings; /* borrowed; outlives it */
     struct actor_ref monitor;
-    struct conn *conn; /* NULL: not there, or closed */
-    struct timer timer; /* what is awaited of the peer */
-    struct output in;   /* bytes of the next request */
-    size_t scanned;     /* http_request_parse's */
-    uint64_t skip;      /* bytes of a body still to come */
+    struct conn *conn;           /* NULL: not there, or closed */
+    struct timer timer;          /* what is awaited of the peer */
+    struct output in;            /* bytes of the next request */
+    size_t scanned;              /* http_request_parse's */
+    uint64_t skip;               /* bytes of a body still to come */
     struct http_request request; /* MAKING, ENDING: points into `in` */
     struct page *page;           /* given; MAKING */
     struct output out;           /* to be written */
@@ -28,10 +28,10 @@ struct monitor_conn {
     uint64_t counted;            /* bytes of a body that nobody is sent: HEAD */
     bool writing;                /* a conn_write is under way */
     bool closing;
-    bool answered;   /* ENDING */
-    bool head_sent;  /* of the answer; its body comes in chunks */
-    bool last;       /* the connection is closed after this answer */
-    bool going_on;   /* a MONITOR_CONN_GO_ON is on its way */
+    bool answered;  /* ENDING */
+    bool head_sent; /* of the answer; its body comes in chunks */
+    bool last;      /* the connection is closed after this answer */
+    bool going_on;  /* a MONITOR_CONN_GO_ON is on its way */
 };
 
 /* For the monitor, on its worker. */

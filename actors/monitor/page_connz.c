@@ -39,7 +39,7 @@ struct connz_making {
     struct top_rows rows;
     uint64_t ended_next; /* ENDED: number of the next slice */
     bool ended_more;
-    uint16_t listener; /* LISTED: the next */
+    uint16_t listener;         /* LISTED: the next */
     struct actor_ref *clients; /* given */
     uint32_t client_count;
     uint32_t client_next;
@@ -351,8 +351,7 @@ static void on_ended(struct connz_making *s, const struct listener_closed_told *
     }
     /* The page's: unless others took its place in the ring. */
     CHECK(s->phase == WRITTEN && m->msg.tag < s->fetched_count);
-    const struct top_row *row =
-        &s->rows.rows[s->row_next - s->fetched_count + m->msg.tag];
+    const struct top_row *row = &s->rows.rows[s->row_next - s->fetched_count + m->msg.tag];
     if (m->count == 1 && m->from == row->ref)
         s->fetched[m->msg.tag] = buf_ref(m->records[0]);
 }

@@ -24,7 +24,7 @@ struct tracez_state {
     uint64_t since_ns;
     bool slept;
     bool begun;
-    uint16_t worker; /* the next to be asked */
+    uint16_t worker;            /* the next to be asked */
     struct trace_event *events; /* given: of the worker before that */
     uint32_t count;
     uint32_t written;

@@ -48,8 +48,8 @@ uint64_t disk_parts_size(const struct iovec *parts, uint32_t count)
 const char *disk_op_name(enum disk_op op)
 {
     static const char *const names[DISK_OPS] = {
-        "open", "mkdir", "rename", "remove",   "list",     "sync directory", "space", "read",
-        "stat", "write", "append", "sync",     "allocate", "truncate",       "lock",  "close",
+        "open", "mkdir", "rename", "remove", "list",     "sync directory", "space", "read",
+        "stat", "write", "append", "sync",   "allocate", "truncate",       "lock",  "close",
     };
     CHECK((unsigned)op < DISK_OPS);
     return names[op];

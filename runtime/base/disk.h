@@ -51,7 +51,7 @@ enum disk_op {
     DISK_READ, /* offset, parts -> bytes; fewer than asked for: the end of the file, or a short read */
     DISK_STAT, /* -> stat */
     /* on an open file, in order */
-    DISK_WRITE,    /* offset, parts -> bytes; fewer than given: a short write, the rest is not written */
+    DISK_WRITE, /* offset, parts -> bytes; fewer than given: a short write, the rest is not written */
     DISK_APPEND,   /* parts -> bytes, as above, at the file's end (of the terminal, the pipe) */
     DISK_SYNC,     /* fdatasync: the bytes, and the size that finds them */
     DISK_ALLOCATE, /* offset, size: space for this range, which reads as zeros where nothing was */
@@ -67,8 +67,8 @@ enum disk_open_flag {
     DISK_OPEN_EXCLUSIVE = 1u << 2, /* with CREATE: -EEXIST when there is one */
     DISK_OPEN_TRUNCATE = 1u << 3,  /* to nothing */
     DISK_OPEN_APPEND = 1u << 4,    /* for DISK_APPEND alone; no reads */
-    DISK_OPEN_DIRECT = 1u << 5,    /* past the page cache: offsets, sizes and memory at DISK_ALIGN */
-    DISK_OPEN_URGENT = 1u << 6,    /* its requests go before others' and never wait for their syncs */
+    DISK_OPEN_DIRECT = 1u << 5, /* past the page cache: offsets, sizes and memory at DISK_ALIGN */
+    DISK_OPEN_URGENT = 1u << 6, /* its requests go before others' and never wait for their syncs */
 };
 
 #define DISK_ALIGN 4096

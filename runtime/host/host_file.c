@@ -34,10 +34,10 @@
 struct disk_file {
     int fd;
     bool urgent;
-    bool busy;               /* an ordered request is runnable or running */
-    bool closing;            /* a close was submitted */
-    uint32_t unordered;      /* reads and stats under way */
-    struct link waiting;     /* ordered requests, oldest first */
+    bool busy;                  /* an ordered request is runnable or running */
+    bool closing;               /* a close was submitted */
+    uint32_t unordered;         /* reads and stats under way */
+    struct link waiting;        /* ordered requests, oldest first */
     struct disk_request *close; /* it is its turn, but for the unordered ones */
     struct host_files *files;
 };
@@ -341,7 +341,8 @@ static void run_one(struct host_files *files, struct disk_request *request)
     if (--io->files_under_way == 0)
         pthread_cond_broadcast(&files->ended);
     if (!urgent && !list_empty(&files->ordinary))
-        pthread_cond_signal(&files->work); /* it may have waited for the thread kept for urgent ones */
+        pthread_cond_signal(
+            &files->work); /* it may have waited for the thread kept for urgent ones */
 }
 
 static void *run_thread(void *context)

@@ -219,7 +219,8 @@ static void crash_names(struct sim_disk *disk, enum sim_crash how)
 }
 
 /* Some sectors of a write, and perhaps the file's new size without its bytes. */
-static void store_torn(struct sim_disk *disk, struct sim_inode *inode, const struct sim_change *change)
+static void store_torn(struct sim_disk *disk, struct sim_inode *inode,
+                       const struct sim_change *change)
 {
     disk->counts.changes_torn++;
     uint64_t end_of_write = change->offset + change->size;

@@ -30,12 +30,13 @@ typedef void sim_disk_ended_fn(void *context, struct disk_request *request, bool
 
 /* One in so many; 0: never. */
 struct sim_disk_faults {
-    uint32_t fail[DISK_OPS]; /* -EIO. A write: some of its sectors may be there. A sync: some of what
+    uint32_t
+        fail[DISK_OPS];  /* -EIO. A write: some of its sectors may be there. A sync: some of what
                                 it was for is stored, the rest never will be */
-    uint32_t short_move;     /* a read or write of a part */
-    uint32_t flip;           /* a write that is stored with one bit turned */
-    uint32_t misdirect;      /* a write that lands elsewhere, and is told as done */
-    uint32_t stall;          /* a request that takes stall_ns longer */
+    uint32_t short_move; /* a read or write of a part */
+    uint32_t flip;       /* a write that is stored with one bit turned */
+    uint32_t misdirect;  /* a write that lands elsewhere, and is told as done */
+    uint32_t stall;      /* a request that takes stall_ns longer */
 };
 
 struct sim_disk_options {

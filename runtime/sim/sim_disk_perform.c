@@ -230,8 +230,8 @@ static int64_t do_read(struct sim_disk *disk, const struct disk_request *request
     uint64_t offset = request->offset;
     for (uint32_t i = 0; i < request->part_count && left > 0; i++) {
         size_t size = request->parts[i].iov_len < left ? request->parts[i].iov_len : left;
-        size_t got = sim_image_read(&request->file->inode->cached, offset,
-                                    request->parts[i].iov_base, size);
+        size_t got =
+            sim_image_read(&request->file->inode->cached, offset, request->parts[i].iov_base, size);
         offset += got;
         left -= size;
         if (got < size)
@@ -275,8 +275,8 @@ static void misdirect(struct sim_disk *disk, struct sim_inode **inode, uint64_t 
 }
 
 /* Stores in the cache what the write brings, as the faults of this moment have it. */
-static int64_t write_data(struct sim_disk *disk, struct sim_inode *inode, uint64_t offset, char *data,
-                          size_t size)
+static int64_t write_data(struct sim_disk *disk, struct sim_inode *inode, uint64_t offset,
+                          char *data, size_t size)
 {
     size = draw_short(disk, size);
     size_t fits = room_for(disk, inode, offset, size);
@@ -388,7 +388,8 @@ static int draw_failure(struct sim_disk *disk, const struct disk_request *reques
 static int check_flags(const struct disk_request *request)
 {
     const struct disk_file *file = request->file;
-    bool moves = request->op == DISK_READ || request->op == DISK_WRITE || request->op == DISK_APPEND;
+    bool moves =
+        request->op == DISK_READ || request->op == DISK_WRITE || request->op == DISK_APPEND;
     bool changes = request->op == DISK_WRITE || request->op == DISK_APPEND ||
                    request->op == DISK_ALLOCATE || request->op == DISK_TRUNCATE;
     if (file->standard_error)

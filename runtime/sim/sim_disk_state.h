@@ -26,12 +26,12 @@ struct sim_disk {
     uint64_t requests;    /* so far: their numbers */
     uint64_t inodes_made; /* likewise */
     uint32_t under_way;
-    struct link queue;  /* requests, by due time and number */
-    struct link files;  /* open ones */
+    struct link queue; /* requests, by due time and number */
+    struct link files; /* open ones */
     struct link inodes;
     struct sim_tree shown;
     struct sim_tree stored;
-    struct link namings; /* changes of names not stored yet, oldest first */
+    struct link namings;     /* changes of names not stored yet, oldest first */
     int fail_next[DISK_OPS]; /* 0: no */
     struct disk_file standard_error;
 };

@@ -262,7 +262,8 @@ void sim_tree_prune(struct sim_tree *tree)
 
 /* --- changes of names --------------------------------------------------------------------------- */
 
-static struct sim_naming *naming_new(struct link *namings, const char *path, struct sim_inode *inode)
+static struct sim_naming *naming_new(struct link *namings, const char *path,
+                                     struct sim_inode *inode)
 {
     struct sim_naming *naming = calloc(1, sizeof *naming);
     CHECK(naming != NULL && strlen(path) < DISK_PATH_MAX);

@@ -27,8 +27,8 @@ struct sim_change {
 };
 
 struct sim_inode {
-    struct link link;     /* in the disk's inodes */
-    uint32_t refs;        /* names in both trees, changes of names, open files */
+    struct link link; /* in the disk's inodes */
+    uint32_t refs;    /* names in both trees, changes of names, open files */
     uint64_t number;
     bool directory;
     struct disk_file *locked_by;

@@ -38,7 +38,8 @@ static void run(const char *at, size_t size, size_t piece, struct seen *seen)
 {
     size_t begin = 0;
     size_t scanned = 0;
-    for (size_t have = piece < size ? piece : size;; have = have + piece < size ? have + piece : size) {
+    for (size_t have = piece < size ? piece : size;;
+         have = have + piece < size ? have + piece : size) {
         while (begin < have && seen->count < LINES_MAX) {
             struct client_line line;
             seen->last = client_parse_line(at + begin, have - begin, scanned, LINE_MAX, &line);

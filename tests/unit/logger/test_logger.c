@@ -91,8 +91,11 @@ static void done(struct actor *self)
 {
 }
 
-static const struct actor_class server_class = {
-    .name = "server", .types = server_types, .type_count = SERVER_KINDS, .receive = receive, .done = done};
+static const struct actor_class server_class = {.name = "server",
+                                                .types = server_types,
+                                                .type_count = SERVER_KINDS,
+                                                .receive = receive,
+                                                .done = done};
 
 static void open_output(struct test *test)
 {
@@ -210,9 +213,10 @@ static void lines_are_in_the_file_in_their_order(void **state)
     test.steps[2] = switch_levels_on;
     test.steps[3] = write_one_of_each;
     run(&test);
-    assert_contents(test.file, "[7] [INF] info 1\n[7] [WRN] warn two\n[7] [ERR] error\n[7] [FTL] fatal\n"
-                               "[7] [INF] info 1\n[7] [WRN] warn two\n[7] [ERR] error\n[7] [FTL] fatal\n"
-                               "[7] [DBG] debug\n[7] [TRC] trace\n");
+    assert_contents(test.file,
+                    "[7] [INF] info 1\n[7] [WRN] warn two\n[7] [ERR] error\n[7] [FTL] fatal\n"
+                    "[7] [INF] info 1\n[7] [WRN] warn two\n[7] [ERR] error\n[7] [FTL] fatal\n"
+                    "[7] [DBG] debug\n[7] [TRC] trace\n");
     tear_down(&test);
 }
 
@@ -372,7 +376,8 @@ static void the_line_over_the_limit_is_the_last_of_its_file(void **state)
     free(text);
     char expected[512];
     (void)snprintf(expected, sizeof expected,
-                   "[7] [INF] Rotated log, backup saved as \"%s\"\r\n[7] [INF] line 09\n", paths[0]);
+                   "[7] [INF] Rotated log, backup saved as \"%s\"\r\n[7] [INF] line 09\n",
+                   paths[0]);
     assert_contents(test.file, expected);
     assert_true(log_on(&test.log, LOG_LEVEL_INFO));
     tear_down(&test);

@@ -4,7 +4,6 @@
 #ifndef TESTS_UNIT_RUNTIME_DISK_ACTOR_H
 #define TESTS_UNIT_RUNTIME_DISK_ACTOR_H
 
-
 #include <stdlib.h>
 
 #include "runtime/actor.h"
@@ -41,8 +40,11 @@ static void done(struct actor *self)
 {
 }
 
-static const struct actor_class probe_class = {
-    .name = "probe", .types = probe_types, .type_count = PROBE_KINDS, .receive = receive, .done = done};
+static const struct actor_class probe_class = {.name = "probe",
+                                               .types = probe_types,
+                                               .type_count = PROBE_KINDS,
+                                               .receive = receive,
+                                               .done = done};
 
 /* Starts a system with one actor, which calls begin(self, context) in its first turn, gives its world
  * completions to who asked, and lives until actor_exit. Returns when the system is gone. */

@@ -65,8 +65,8 @@ static struct disk_file *open_file(struct bench *bench, const char *path, uint32
     return perform(bench, &r) == 0 ? r.file : NULL;
 }
 
-static int64_t write_at(struct bench *bench, struct disk_file *file, uint64_t offset, const char *at,
-                        size_t size)
+static int64_t write_at(struct bench *bench, struct disk_file *file, uint64_t offset,
+                        const char *at, size_t size)
 {
     struct iovec part = {(char *)(uintptr_t)at, size};
     struct disk_request r = {
@@ -335,8 +335,7 @@ static void every_fault_that_is_asked_for_happens(void **state)
     struct bench bench;
     set_up(&bench, 7);
     struct disk_file *file = make_file(&bench, "f", 0, 64 << 10);
-    struct sim_disk_faults faults = {
-        .short_move = 10, .flip = 10, .misdirect = 10, .stall = 10};
+    struct sim_disk_faults faults = {.short_move = 10, .flip = 10, .misdirect = 10, .stall = 10};
     for (unsigned op = 0; op < DISK_OPS; op++)
         faults.fail[op] = 10;
     faults.fail[DISK_CLOSE] = 0;

@@ -33,8 +33,9 @@ struct disk_step {
     unsigned file; /* which of the script's open files; set by open */
     uint32_t flags;
     uint64_t offset;
-    uint64_t size;       /* of reads: how much */
-    const char *text;    /* written in two parts; or expected: bytes read, names "a b/ c", size of stat */
+    uint64_t size; /* of reads: how much */
+    const char
+        *text; /* written in two parts; or expected: bytes read, names "a b/ c", size of stat */
 };
 
 struct disk_script {
@@ -68,8 +69,8 @@ static void names_text(const struct disk_names *names, char *text, size_t size)
     size_t at = 0;
     text[0] = 0;
     for (uint32_t i = 0; i < names->count && at < size; i++)
-        at += (size_t)snprintf(text + at, size - at, "%s%s%s", i > 0 ? " " : "", names->names[i].text,
-                               names->names[i].directory ? "/" : "");
+        at += (size_t)snprintf(text + at, size - at, "%s%s%s", i > 0 ? " " : "",
+                               names->names[i].text, names->names[i].directory ? "/" : "");
 }
 
 /* What came, as text to compare with the step's. */
@@ -273,13 +274,17 @@ static const struct disk_step space_and_locks[] = {
 };
 /* clang-format on */
 
-#define SCRIPT(steps) {#steps, steps, sizeof(steps) / sizeof *(steps)}
+#define SCRIPT(steps)                                  \
+    {                                                  \
+#steps, steps, sizeof(steps) / sizeof *(steps) \
+    }
 
 static const struct {
     const char *name;
     const struct disk_step *steps;
     size_t count;
-} scripts[] = {SCRIPT(reading_and_writing), SCRIPT(appending), SCRIPT(names), SCRIPT(space_and_locks)};
+} scripts[] = {SCRIPT(reading_and_writing), SCRIPT(appending), SCRIPT(names),
+               SCRIPT(space_and_locks)};
 
 #define SCRIPTS (sizeof scripts / sizeof *scripts)
 
