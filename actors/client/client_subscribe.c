@@ -192,6 +192,10 @@ bool client_on_unsub(struct client *c, struct bytes argument)
         client_close(c, CLOSED_STATE_PROTOCOL_VIOLATION);
         return true;
     }
+    client_publish_end(c);  /* what it published itself before, */
+    actor_drain(&c->actor); /* and what others did, still belongs to the subscription */
+    if (!client_is_open(c))
+        return true;
     struct sub *sub = subs_find(&c->subs, u.sid);
     if (sub != NULL) {
         bool later = u.max > 0 && (uint64_t)u.max > sub->delivered;
