@@ -11,12 +11,13 @@
 #include "actors/client/client_msg.h"
 #include "actors/listener/listener_msg.h"
 #include "actors/listener/listener_report.h"
+#include "actors/listener/members.h"
 #include "runtime/actor.h"
 #include "runtime/base/check.h"
 #include "runtime/base/prng.h"
 
 #define BACKLOG 4096
-#define CLIENTS_FIRST 64u
+#define SWEEP_SLICE 256u
 #define FIRST_CID 1
 
 struct listener_state {
@@ -34,9 +35,8 @@ struct listener_state {
     struct timer timer; /* lame duck: the next client is closed */
     uint64_t close_every_ms;
     uint32_t close_batch;
-    struct actor_ref *clients; /* of this worker, in no order */
-    uint32_t client_count;
-    uint32_t client_capacity;
+    struct members clients;    /* of this worker */
+    uint32_t sweep_left;       /* members from here on were told already */
     struct closed_ring closed; /* the first listener's */
 };
 
@@ -72,36 +72,19 @@ static void on_accept(struct actor *self, const struct accepted *accepted)
     SEND(peer, m);
 }
 
-static void client_add(struct listener_state *l, struct actor_ref client)
-{
-    if (l->client_count == l->client_capacity) {
-        uint32_t capacity = l->client_capacity == 0 ? CLIENTS_FIRST : l->client_capacity * 2;
-        struct actor_ref *clients = mem_alloc(capacity * sizeof *clients);
-        if (l->client_count > 0)
-            memcpy(clients, l->clients, l->client_count * sizeof *clients);
-        mem_free(l->clients);
-        l->clients = clients;
-        l->client_capacity = capacity;
-    }
-    l->clients[l->client_count++] = client;
-}
-
 static void on_adopt(struct listener_state *l, struct listener_adopt *m)
 {
     if (l->stopping)
         return; /* the drop refuses it */
     m->held = false;
-    client_add(
-        l, l->options.spawn_client(l->settings, &m->accepted, m->cid, l->actor.self, m->refuse));
+    members_add(&l->clients, l->options.spawn_client(l->settings, &m->accepted, m->cid,
+                                                     l->actor.self, m->refuse));
 }
 
 static void on_client_closed(struct listener_state *l, struct listener_client_closed *m)
 {
-    for (uint32_t i = 0; i < l->client_count; i++)
-        if (ref_equal(l->clients[i], m->client)) {
-            l->clients[i] = l->clients[--l->client_count];
-            break;
-        }
+    bool known = members_remove(&l->clients, m->client);
+    CHECK(known);
     struct listener_less *less = MSG_NEW(listener_types, LISTENER_LESS, listener_less);
     less->count = 1;
     less->record = m->record;
@@ -118,7 +101,7 @@ static void on_less(struct listener_state *l, struct listener_less *m)
 
 static void on_report(struct listener_state *l, struct listener_report *m)
 {
-    const struct listener_figures figures = {l->clients, l->client_count, l->connections,
+    const struct listener_figures figures = {l->clients.refs, l->clients.count, l->connections,
                                              l->socket != NULL};
     listener_answer_report(m, &figures);
 }
@@ -129,7 +112,31 @@ static void close_client(struct listener_state *l, uint32_t nth)
 {
     struct client_close *m = MSG_NEW(client_types, CLIENT_CLOSE, client_close);
     m->reason = CLOSED_STATE_SERVER_SHUTDOWN;
-    SEND(l->clients[nth], m);
+    SEND(l->clients.refs[nth], m);
+}
+
+/* Everybody is told a slice at a time: many clients hold up nobody else's turn. */
+static void sweep_next(struct listener_state *l)
+{
+    uint32_t at = l->sweep_left < l->clients.count ? l->sweep_left : l->clients.count;
+    for (uint32_t told = 0; at > 0 && told < SWEEP_SLICE; told++) {
+        at--;
+        if (l->stopping) {
+            close_client(l, at);
+        } else {
+            struct client_lame_duck *m = MSG_NEW(client_types, CLIENT_LAME_DUCK, client_lame_duck);
+            SEND(l->clients.refs[at], m);
+        }
+    }
+    l->sweep_left = at;
+    if (at > 0)
+        actor_send(l->actor.self, msg_alloc(&listener_types[LISTENER_SWEEP]));
+}
+
+static void sweep_begin(struct listener_state *l)
+{
+    l->sweep_left = l->clients.count;
+    sweep_next(l);
 }
 
 static void on_stop(struct listener_state *l, struct msg *m)
@@ -138,8 +145,7 @@ static void on_stop(struct listener_state *l, struct msg *m)
     l->stopped = reply_take(m);
     listener_close(&l->socket);
     timer_cancel(&l->timer);
-    for (uint32_t i = 0; i < l->client_count; i++)
-        close_client(l, i);
+    sweep_begin(l);
 }
 
 /* --- lame duck ----------------------------------------------------------------------------------- */
@@ -148,7 +154,7 @@ static void on_stop(struct listener_state *l, struct msg *m)
 
 static void answer_when_empty(struct listener_state *l)
 {
-    if (l->emptied.to.id != 0 && l->client_count == 0)
+    if (l->emptied.to.id != 0 && l->clients.count == 0)
         reply_send(&l->emptied, msg_alloc(l->empty_answer));
 }
 
@@ -159,13 +165,10 @@ static void on_lame_duck(struct listener_state *l, struct listener_lame_duck *m)
     l->emptied = reply_take(&m->msg);
     l->empty_answer = m->answer;
     listener_close(&l->socket);
-    for (uint32_t i = 0; i < l->client_count; i++) {
-        struct client_lame_duck *tell = MSG_NEW(client_types, CLIENT_LAME_DUCK, client_lame_duck);
-        SEND(l->clients[i], tell);
-    }
-    if (l->client_count > 0) {
-        l->close_every_ms = m->over_ms / l->client_count;
-        l->close_batch = l->close_every_ms == 0 ? (uint32_t)(l->client_count / m->over_ms) + 1 : 1;
+    sweep_begin(l);
+    if (l->clients.count > 0) {
+        l->close_every_ms = m->over_ms / l->clients.count;
+        l->close_batch = l->close_every_ms == 0 ? (uint32_t)(l->clients.count / m->over_ms) + 1 : 1;
         if (l->close_every_ms > CLOSE_EVERY_MAX_MS)
             l->close_every_ms = CLOSE_EVERY_MAX_MS;
         timer_arm(&l->timer, &l->actor, 0, m->grace_ms);
@@ -174,8 +177,8 @@ static void on_lame_duck(struct listener_state *l, struct listener_lame_duck *m)
 
 static void on_close_next(struct listener_state *l)
 {
-    for (uint32_t i = 0; i < l->close_batch && i < l->client_count; i++)
-        close_client(l, l->client_count - 1 - i);
+    for (uint32_t i = 0; i < l->close_batch && i < l->clients.count; i++)
+        close_client(l, l->clients.count - 1 - i);
     uint64_t half = l->close_every_ms / 2;
     timer_arm(&l->timer, &l->actor, 0, half + prng_below(worker_prng(), half + 1));
 }
@@ -188,6 +191,7 @@ static void listener_receive(struct actor *self, struct msg *m)
     case LISTENER_STOP: on_stop(l, m); break;
     case LISTENER_TIMER: on_close_next(l); break;
     case LISTENER_IO: UNREACHABLE("a listener asks the world for nothing but its socket");
+    case LISTENER_SWEEP: sweep_next(l); break;
     case LISTENER_OPEN: l->settings = ((struct listener_open *)(void *)m)->settings; break;
     case LISTENER_ADOPT: on_adopt(l, (struct listener_adopt *)(void *)m); break;
     case LISTENER_CLIENT_CLOSED:
@@ -202,7 +206,7 @@ static void listener_receive(struct actor *self, struct msg *m)
     case LISTENER_KINDS: UNREACHABLE("no message has this kind");
     }
     answer_when_empty(l);
-    if (l->stopping && l->client_count == 0)
+    if (l->stopping && l->clients.count == 0)
         actor_exit(self);
 }
 
@@ -210,7 +214,7 @@ static void listener_done(struct actor *self)
 {
     struct listener_state *l = (struct listener_state *)(void *)self;
     timer_cancel(&l->timer);
-    mem_free(l->clients);
+    members_done(&l->clients);
     closed_ring_done(&l->closed);
     reply_gone(&l->emptied);
     reply_gone(&l->stopped);

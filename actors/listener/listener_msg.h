@@ -16,6 +16,7 @@ struct client_settings;
 #define LISTENER_MESSAGES(X, R)                                                                      \
     RUNTIME_MESSAGES(X, LISTENER)                                                                    \
     X(LISTENER_OPEN,          listener_open,          msg_drop_plain)       /* server: take connections */ \
+    X(LISTENER_SWEEP,         msg,                    msg_drop_plain)       /* itself: tell the next slice of clients */ \
     X(LISTENER_ADOPT,         listener_adopt,         listener_adopt_drop)  /* first listener: this one is yours */ \
     X(LISTENER_CLIENT_CLOSED, listener_client_closed, listener_client_closed_drop) /* client: I am ending */ \
     X(LISTENER_LESS,          listener_less,          listener_less_drop)   /* other listener: one has ended */ \
