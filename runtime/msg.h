@@ -72,8 +72,8 @@ struct msg_timer {
     uint32_t number; /* of actor_after: which arming fired */
 };
 
-/* A completion of the world. What data is depends on what was asked: see file.h, resolve.h. An actor
- * gives its X_IO messages to msg_io_done, which leads to the function named with the request. */
+/* A completion of the world; what data is depends on what was asked: see file.h, resolve.h. An
+ * actor gives its X_IO messages to msg_io_done, which leads to what the request named. */
 struct msg_io {
     struct msg msg;
     int64_t result;                /* >= 0, or a negative errno */

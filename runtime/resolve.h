@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* resolve.h -- from host names to addresses.
  *
- * The answer comes as a RUNTIME_IO message; the actor hands it to msg_io_done, which calls the function
- * given here in that turn. An actor that has exited meanwhile is not told.
+ * The answer comes as a RUNTIME_IO message; the actor hands it to msg_io_done, which calls the
+ * function given here in that turn. An actor that has exited meanwhile is not told.
  */
 #ifndef RUNTIME_RESOLVE_H
 #define RUNTIME_RESOLVE_H
@@ -29,11 +29,11 @@ struct resolved {
 /* answer is borrowed for the call. */
 typedef void resolved_fn(struct actor *self, const struct resolved *answer);
 
-/* Asks for the addresses of host, an address in text included. -EINVAL: no host name by its length. */
+/* Asks for the addresses of host, an address in text included. -EINVAL: by its length no name. */
 int resolve(struct actor *self, const char *host, uint16_t port, uint32_t tag,
             resolved_fn *on_resolved) __attribute__((warn_unused_result));
 
-/* --- for worlds --------------------------------------------------------------------------------- */
+/* --- for worlds ------------------------------------------------------------------------------- */
 
 struct worker;
 

@@ -138,8 +138,8 @@ bool worker_may_block(struct worker *w);
 /* When it has to wake by itself; UINT64_MAX: never. */
 uint64_t worker_wake_ms(const struct worker *w);
 
-/* From any thread: hands m to `to` through worker w. Takes m, which msg_alloc_foreign gave, or a worker
- * (as a request that comes back with its result). */
+/* From any thread: hands m to `to` through worker w. Takes m, which msg_alloc_foreign gave, or a
+ * worker (as a request that comes back with its result). */
 void worker_post(struct worker *w, struct actor_ref to, struct msg *m);
 
 /* --- slots (system.c) --------------------------------------------------------------------------- */

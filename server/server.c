@@ -2,6 +2,8 @@
 /* server.c -- from options to actors: what is spawned where, and who knows whom. */
 #include "server/server.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,6 +209,17 @@ static void announce(struct server *s)
     LOG_INFO(log, "Server is ready");
 }
 
+/* A server whose log can not be written does not start. The logger itself opens it later. */
+static int check_log_file(const char *path, struct text *problem)
+{
+    int fd = path == NULL ? -1 : open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    if (path == NULL || (fd >= 0 && close(fd) == 0))
+        return 0;
+    int status = -errno;
+    text_add(problem, "error opening file: open %s: %s", path, strerror(-status));
+    return status;
+}
+
 static void start_logger(struct server *s)
 {
     const struct options_log *o = &s->options->log;
@@ -244,8 +257,8 @@ static int start_monitor(struct server *s, struct text *problem)
 static int start_actors(struct server *s, const struct server_wiring *wiring, struct text *problem)
 {
     const struct options *o = s->options;
-    s->log.silent = !wiring->logs;
-    if (wiring->logs)
+    s->log.silent = !wiring->logs || check_log_file(o->log.file, problem) != 0;
+    if (!s->log.silent)
         start_logger(s);
     s->log.debug = o->log.debug;
     s->log.trace = o->log.trace;
@@ -267,7 +280,9 @@ static int start_actors(struct server *s, const struct server_wiring *wiring, st
     int watched = lifecycle_spawn(&lifecycle, &s->lifecycle);
     if (watched != 0)
         text_add(problem, "signals can not be watched: %s", strerror(-watched));
-    return status != 0 ? status : watched;
+    if (status != 0 || watched != 0)
+        return status != 0 ? status : watched;
+    return wiring->logs && s->log.silent ? -EIO : 0; /* check_log_file has said why */
 }
 
 static void open_listeners(struct server *s)

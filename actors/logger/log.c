@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log.c -- the sender's side of the log.
  *
- * Bounds      what is under way is counted in the logger's gauge of bytes: added here, taken off when it
- *             is written. It advises: every worker may be one line over the bound.
+ * Bounds      what is under way is counted in the logger's gauge of bytes: added here, taken off
+ *             when it is written. It advises: every worker may be one line over the bound.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -25,8 +25,8 @@ enum log_line_style {
     LOG_LINE_DIRECT, /* the logger's own about its files: local time, ends in CR LF */
 };
 
-/* Writes the line to `to`, which has room for text.size + LOG_PREFIX_MAX; returns its size. A wall_ns of
- * INT64_MIN means that there is no clock. */
+/* Writes the line to `to`, which has room for text.size + LOG_PREFIX_MAX; returns its size. A
+ * wall_ns of INT64_MIN means that there is no clock. */
 size_t log_line(char *to, const struct log_format *format, enum log_line_style style,
                 enum log_level level, int64_t wall_ns, struct bytes text);
 

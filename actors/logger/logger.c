@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* logger.c -- lines in, one write at a time out.
  *
- * Idea        One disk request is under way at most. While it runs, lines gather; then all that have
- *             come, up to LOG_BATCH_SIZE, go out with one append. Orders (open another file, tell when
- *             written) stand in the same queue, so each holds for exactly what came before it.
+ * Idea        One disk request is under way at most. While it runs, lines gather; then all that
+ *             have come, up to LOG_BATCH_SIZE, go out with one append. Orders (open another file,
+ *             tell when written) stand in the same queue, so each holds for exactly what came
+ *             before it.
  * Invariants  1 busy: the request is under way, and only its end starts another
- *             2 a batch ends with the line that takes the file over its limit: that line is the last
- *               one in the file that is renamed
+ *             2 a batch ends with the line that takes the file over its limit: that line is the
+ *               last one in the file that is renamed
  *             3 the gauge of bytes under way counts a line until it is written
  * Bounds      lines: by the gauge (log.c). The batch: LOG_BATCH_SIZE and one line.
  */
@@ -25,7 +26,7 @@
 const struct msg_type logger_types[LOGGER_KINDS] = {
     LOGGER_MESSAGES(MSG_TYPE_ROW, MSG_REQUEST_TYPE_ROW)};
 
-/* --- the queue ---------------------------------------------------------------------------------- */
+/* --- the queue -------------------------------------------------------------------------------- */
 
 void log_queue_push(struct log_queue *queue, struct log_entry *entry)
 {
@@ -78,7 +79,7 @@ void logger_say_first(struct logger *logger, enum log_level level, const char *f
     va_end(arguments);
 }
 
-/* --- writing ------------------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void add_line(struct logger *logger, struct log_entry **at, enum log_line_style style)
 {
@@ -178,7 +179,7 @@ static void write_batch(struct logger *logger)
     write_part(logger);
 }
 
-/* --- what is next ------------------------------------------------------------------------------- */
+/* --- what is next ----------------------------------------------------------------------------- */
 
 void logger_submit(struct logger *logger, enum disk_op op, disk_done_fn *done)
 {
@@ -262,7 +263,7 @@ void logger_go_on(struct logger *logger)
         end(logger);
 }
 
-/* --- messages ----------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static void on_line(struct logger *logger, struct logger_line *m)
 {

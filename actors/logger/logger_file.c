@@ -6,8 +6,8 @@
  *     open       open -> stat -> close the old one -> answer
  *     rotation   close -> rename -> open -> list the directory -> remove the oldest, one by one
  *
- * Differs     nats-server ends when it can not open its file again after a rotation; here lines go to
- *             standard error from then on.
+ * Differs     nats-server ends when it can not open its file again after a rotation; here lines go
+ *             to standard error from then on.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -61,7 +61,7 @@ static void open_path(struct logger *logger, const char *path, disk_done_fn *don
     logger_submit(logger, DISK_OPEN, done);
 }
 
-/* --- another output ----------------------------------------------------------------------------- */
+/* --- another output --------------------------------------------------------------------------- */
 
 static void open_failed(struct logger *logger, int64_t result)
 {
@@ -150,7 +150,7 @@ void logger_open_output(struct logger *logger, struct log_order **order)
     }
 }
 
-/* --- the oldest files go ------------------------------------------------------------------------ */
+/* --- the oldest files go ---------------------------------------------------------------------- */
 
 static const char *base_of(const char *path)
 {
@@ -250,7 +250,7 @@ static void on_listed(struct disk_request *request)
     remove_next(logger);
 }
 
-/* --- rotation ----------------------------------------------------------------------------------- */
+/* --- rotation --------------------------------------------------------------------------------- */
 
 /* The limit doubles, so that a rotation that fails is not tried again at every line. */
 static void rotation_failed(struct logger *logger, const char *what, int64_t result)

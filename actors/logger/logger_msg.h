@@ -2,8 +2,8 @@
 /* logger_msg.h -- everything the logger can be told; and how any actor writes a line.
  *
  * LOG_INFO(log, "...") formats on the sender's side and sends one LOGGER_LINE. Nothing blocks. When
- * LOG_BYTES_HIGH bytes are under way, debug and trace lines are dropped and counted; at LOG_BYTES_MAX
- * all lines are. The logger tells the count once it has caught up.
+ * LOG_BYTES_HIGH bytes are under way, debug and trace lines are dropped and counted; at
+ * LOG_BYTES_MAX all lines are. The logger tells the count once it has caught up.
  */
 #ifndef ACTORS_LOGGER_LOGGER_MSG_H
 #define ACTORS_LOGGER_LOGGER_MSG_H
@@ -59,7 +59,7 @@ struct log_output {
     char file[DISK_PATH_MAX]; /* "": standard error */
 };
 
-/* Answered logger_answer: 0, or why the file could not be opened; then the output stays as it was. */
+/* Answered logger_answer: 0, or why it could not be opened; then the output stays as it was. */
 struct logger_open {
     struct msg msg;
     const struct msg_type *answer; /* the asker's kind, of struct logger_answer */
@@ -77,7 +77,7 @@ struct logger_answer {
     int status;
 };
 
-/* --- writing lines ------------------------------------------------------------------------------ */
+/* --- writing lines ---------------------------------------------------------------------------- */
 
 enum log_level {
     LOG_LEVEL_TRACE,

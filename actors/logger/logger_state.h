@@ -36,8 +36,7 @@ struct logger {
     bool busy;         /* the one request is under way */
     bool rotation_due; /* the last line written went over the limit */
     bool count_direct; /* the next direct line is the first of a new file: it counts */
-    bool
-        write_failed; /* the last write: so that telling of dropped lines waits for one that works */
+    bool write_failed; /* the last write: telling of dropped lines waits for one that works */
     bool stopping;
     uint64_t file_size; /* as rotation counts it */
     uint64_t limit;     /* size_limit, or more after a rotation that failed */
@@ -80,7 +79,7 @@ void logger_say(struct logger *logger, enum log_level level, const char *format,
 void logger_say_first(struct logger *logger, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* --- logger_file.c --- */
+/* --- logger_file.c ---------------------------------------------------------------------------- */
 
 /* Takes order: opens its output, switches to it, tells. */
 void logger_open_output(struct logger *logger, struct log_order **order);

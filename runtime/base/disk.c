@@ -55,7 +55,7 @@ const char *disk_op_name(enum disk_op op)
     return names[op];
 }
 
-/* --- names of a directory ----------------------------------------------------------------------- */
+/* --- names of a directory --------------------------------------------------------------------- */
 
 int disk_names_add(struct disk_names_builder *builder, const char *name, bool directory)
 {

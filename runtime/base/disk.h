@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* disk.h -- files and directories, as requests that are answered later.
  *
- * Idea        A disk is one function that takes requests. A request is the caller's memory: it names an
- *             operation and its arguments, and gets the result. It ends exactly once, by `done` (in a
- *             turn of whoever submitted it) or, when nobody is left to be told, by `drop`. Both may
- *             release the request, and all that it points at must stay until then.
- * Orders      1 Of one file, the requests that change it (write, append, sync, allocate, truncate) are
- *               performed in the order of their submission, one at a time; none is left out because an
- *               earlier one failed. So write, write, sync may be submitted at once.
- *             2 Reads and stats of an open file are performed at any time, also beside a running sync;
- *               one that was submitted after a write had ended sees that write.
+ * Idea        A disk is one function that takes requests. A request is the caller's memory: it
+ *             names an operation and its arguments, and gets the result. It ends exactly once, by
+ *             `done` (in a turn of whoever submitted it) or, when nobody is left to be told, by
+ *             `drop`. Both may release the request, and all that it points at must stay until then.
+ * Orders      1 Of one file, the requests that change it (write, append, sync, allocate, truncate)
+ *               are performed in the order of their submission, one at a time; none is left out
+ *               because an earlier one failed. So write, write, sync may be submitted at once.
+ *             2 Reads and stats of an open file are performed at any time, also beside a running
+ *               sync; one that was submitted after a write had ended sees that write.
  *             3 Close is performed after all that was submitted before it on that file.
  *             4 Requests that name a path (open, rename, remove, ...) have no order, neither among
  *               themselves nor with those on files: who needs one waits for the end of the first.
- * Durability  What a sync that ended with 0 was submitted after is on stable storage. A name (created,
- *             renamed, removed) is durable after a sync of its directory. After a failed sync nobody
- *             knows what is stored, and a later one that succeeds says nothing about it.
- * Bounds      DISK_REQUESTS_MAX under way at one disk; what comes beyond ends with -EAGAIN. Sizes of
- *             one request: DISK_BYTES_MAX, DISK_PARTS_MAX, DISK_PATH_MAX, DISK_NAMES_MAX.
+ * Durability  What a sync that ended with 0 was submitted after is on stable storage. A name
+ *             (created, renamed, removed) is durable after a sync of its directory. After a failed
+ *             sync nobody knows what is stored, and a later one that succeeds says nothing about
+ *             it.
+ * Bounds      DISK_REQUESTS_MAX under way at one disk; what comes beyond ends with -EAGAIN. Sizes
+ *             of one request: DISK_BYTES_MAX, DISK_PARTS_MAX, DISK_PATH_MAX, DISK_NAMES_MAX.
  */
 #ifndef RUNTIME_BASE_DISK_H
 #define RUNTIME_BASE_DISK_H
@@ -48,10 +49,10 @@ enum disk_op {
     DISK_SYNC_DIR, /* path: the names in it */
     DISK_SPACE,    /* path -> space: of the device under it */
     /* on an open file, without order */
-    DISK_READ, /* offset, parts -> bytes; fewer than asked for: the end of the file, or a short read */
+    DISK_READ, /* offset, parts -> bytes; fewer than asked for: the end, or a short read */
     DISK_STAT, /* -> stat */
     /* on an open file, in order */
-    DISK_WRITE, /* offset, parts -> bytes; fewer than given: a short write, the rest is not written */
+    DISK_WRITE,    /* offset, parts -> bytes; fewer than given: a short write */
     DISK_APPEND,   /* parts -> bytes, as above, at the file's end (of the terminal, the pipe) */
     DISK_SYNC,     /* fdatasync: the bytes, and the size that finds them */
     DISK_ALLOCATE, /* offset, size: space for this range, which reads as zeros where nothing was */

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host_file.c -- the kernel's files, by threads of their own.
  *
- * Idea        One pool of threads for all workers of a host. A request is runnable at once, or waits
- *             behind others of its file (disk.h, orders). Threads take runnable requests, urgent files'
- *             first, perform them with plain blocking calls and post the end to the worker that asked.
- *             Threads are started when there is work and none is idle, up to FILE_THREADS_MAX.
- * Invariants  1 of one file at most one ordered request is runnable or running; others are in `waiting`
- *             2 a close is runnable when nothing else of its file is under way, and nothing follows it
+ * Idea        One pool of threads for all workers of a host. A request is runnable at once, or
+ *             waits behind others of its file (disk.h, orders). Threads take runnable requests,
+ *             urgent files' first, perform them with plain blocking calls and post the end to the
+ *             worker that asked. Threads are started when there is work and none is idle, up to
+ *             FILE_THREADS_MAX.
+ * Invariants  1 of one file at most one ordered request is runnable or running; others are in
+ *               `waiting`
+ *             2 a close is runnable when nothing else of its file is under way, and nothing follows
+ *               it
  *             3 files_under_way of a worker counts its requests until their end has been posted
- * Bounds      DISK_REQUESTS_MAX requests under way; only closes are taken beyond, as a file must not stay
- *             open for want of room. Once an urgent file was opened, one thread is kept for such files.
+ * Bounds      DISK_REQUESTS_MAX requests under way; only closes are taken beyond, as a file must
+ *             not stay open for want of room. Once an urgent file was opened, one thread is kept
+ *             for such files.
  *
  * All of it is under one lock, which is never held over a call that can block.
  */
@@ -48,6 +52,7 @@ struct host_files {
     pthread_cond_t ended; /* a request's end was posted */
     struct link urgent;   /* runnable requests of urgent files */
     struct link ordinary; /* other runnable requests */
+    uint32_t runnable;
     uint32_t under_way;
     uint32_t open_count;
     unsigned ordinary_running;
@@ -59,7 +64,7 @@ struct host_files {
     pthread_t threads[FILE_THREADS_MAX];
 };
 
-/* --- what requests do --------------------------------------------------------------------------- */
+/* --- what requests do ------------------------------------------------------------------------- */
 
 static int64_t result_of(int status)
 {
@@ -240,7 +245,7 @@ static int64_t perform(struct host_files *files, struct disk_request *request)
     UNREACHABLE("an operation without a case");
 }
 
-/* --- which request is next; all under the lock --------------------------------------------------- */
+/* --- which request is next; all under the lock ------------------------------------------------ */
 
 static bool is_urgent(const struct disk_request *request)
 {
@@ -252,7 +257,7 @@ static bool is_urgent(const struct disk_request *request)
 static void make_runnable(struct host_files *files, struct disk_request *request)
 {
     list_push_back(is_urgent(request) ? &files->urgent : &files->ordinary, &request->disk.link);
-    pthread_cond_signal(&files->work);
+    files->runnable++;
 }
 
 /* Ordered requests go one by one, and a close waits for the unordered ones too. */
@@ -306,12 +311,17 @@ static struct disk_request *take(struct host_files *files)
     struct link *first = list_pop_front(&files->urgent);
     if (first == NULL && files->ordinary_running < FILE_THREADS_MAX - (files->has_urgent ? 1 : 0))
         first = list_pop_front(&files->ordinary);
-    return first == NULL ? NULL : LIST_ENTRY(first, struct disk_request, disk.link);
+    if (first == NULL)
+        return NULL;
+    CHECK(files->runnable > 0);
+    files->runnable--;
+    return LIST_ENTRY(first, struct disk_request, disk.link);
 }
 
-/* --- threads ------------------------------------------------------------------------------------ */
+/* --- threads ---------------------------------------------------------------------------------- */
 
-/* Performs one request without the lock, tells its end, and makes runnable what waited for it. */
+/* Performs one request without the lock, tells its end, and makes runnable what waited for it: at
+ * most one request more, for which there is this thread. */
 static void run_one(struct host_files *files, struct disk_request *request)
 {
     enum disk_op op = request->op;
@@ -340,9 +350,6 @@ static void run_one(struct host_files *files, struct disk_request *request)
     files->under_way--;
     if (--io->files_under_way == 0)
         pthread_cond_broadcast(&files->ended);
-    if (!urgent && !list_empty(&files->ordinary))
-        pthread_cond_signal(
-            &files->work); /* it may have waited for the thread kept for urgent ones */
 }
 
 static void *run_thread(void *context)
@@ -383,7 +390,7 @@ static bool start_thread(struct host_files *files)
     return files->thread_count > 0;
 }
 
-/* --- the door ----------------------------------------------------------------------------------- */
+/* --- the door --------------------------------------------------------------------------------- */
 
 void host_file_submit(struct worker *w, struct file_request *carrier)
 {
@@ -391,12 +398,13 @@ void host_file_submit(struct worker *w, struct file_request *carrier)
     struct disk_request *request = carrier->disk;
     pthread_mutex_lock(&files->lock);
     bool room = files->under_way < DISK_REQUESTS_MAX || request->op == DISK_CLOSE;
-    if (room && files->idle == 0 && files->thread_count < FILE_THREADS_MAX)
+    if (room && files->idle <= files->runnable && files->thread_count < FILE_THREADS_MAX)
         room = start_thread(files);
     if (room) {
         files->under_way++;
         w->io->files_under_way++;
         enqueue(files, request);
+        pthread_cond_signal(&files->work);
     }
     pthread_mutex_unlock(&files->lock);
     if (!room) {
@@ -410,7 +418,7 @@ struct disk_file *host_file_stderr(struct world *world)
     return &((struct host *)world)->files->standard_error;
 }
 
-/* On a worker, as there may be no thread any more. Nothing was done with this file but opening it. */
+/* On a worker, as there may be no thread any more. Nothing was done with it but opening it. */
 void host_file_abandon(struct disk_file *file)
 {
     struct host_files *files = file->files;

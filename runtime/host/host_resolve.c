@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host_resolve.c -- name look-ups, by libuv's threads.
  *
- * Bounds      RESOLVE_UNDER_WAY_MAX look-ups of a worker are under way. When a worker stops, those not
- *             yet begun are cancelled, and the others are waited for: getaddrinfo can not be ended.
+ * Bounds      RESOLVE_UNDER_WAY_MAX look-ups of a worker are under way. When a worker stops, those
+ *             not yet begun are cancelled, and the others are waited for: getaddrinfo can not be
+ *             ended.
  */
 #include <errno.h>
 #include <netdb.h>

@@ -91,7 +91,7 @@ bool sim_disk_draw(struct sim_disk *disk, uint32_t one_in)
     return one_in != 0 && prng_one_in(disk->prng, one_in);
 }
 
-/* --- when --------------------------------------------------------------------------------------- */
+/* --- when ------------------------------------------------------------------------------------- */
 
 static uint64_t max_of(uint64_t a, uint64_t b)
 {
@@ -179,7 +179,7 @@ void sim_disk_step(struct sim_disk *disk, uint64_t now_ns)
     }
 }
 
-/* --- crash -------------------------------------------------------------------------------------- */
+/* --- crash ------------------------------------------------------------------------------------ */
 
 /* What the names are: all changes, none, a beginning, or any of them. */
 enum fate { FATE_ALL, FATE_NONE, FATE_BEGINNING, FATE_ANY, FATES };
@@ -292,7 +292,7 @@ void sim_disk_crash(struct sim_disk *disk, enum sim_crash how)
     crash_power(disk, how);
 }
 
-/* --- by hand ------------------------------------------------------------------------------------ */
+/* --- by hand ---------------------------------------------------------------------------------- */
 
 void sim_disk_set_faults(struct sim_disk *disk, const struct sim_disk_faults *faults)
 {

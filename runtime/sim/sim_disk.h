@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_disk.h -- a disk in memory that is as unkind as a real one may be, by the seed.
  *
- * Idea        It answers disk.h's requests at virtual times. What is not synced is in a cache, and a crash
- *             lets the generator decide, file by file, what of it was stored: all, nothing, a beginning, or
- *             any of its sectors. Names are stored by a sync of their directory and not before. Faults are
- *             drawn at each request, or told for the next one.
+ * Idea        It answers disk.h's requests at virtual times. What is not synced is in a cache, and
+ *             a crash lets the generator decide, file by file, what of it was stored: all, nothing,
+ *             a beginning, or any of its sectors. Names are stored by a sync of their directory and
+ *             not before. Faults are drawn at each request, or told for the next one.
  * Use         submit (through sim_disk_door, or sim_disk_submit), then step with a time not under
  *             sim_disk_next_ns, which performs what is due in an order that numbers decide.
  *             A disk outlives the servers on it: after a crash it is what the next start finds.
- * Differs     from a real one in what it leaves out: directories can not be renamed, and there are no
- *             links, owners or modes.
+ * Differs     from a real one in what it leaves out: directories can not be renamed, and there are
+ *             no links, owners or modes.
  */
 #ifndef RUNTIME_SIM_SIM_DISK_H
 #define RUNTIME_SIM_SIM_DISK_H
@@ -45,7 +45,7 @@ struct sim_disk_options {
     uint64_t delay_max_ns;
     uint64_t stall_ns;
     uint64_t capacity; /* bytes; 0: no end */
-    /* Called in sim_disk_step and sim_disk_crash. NULL: done, and at a crash drop, of the request. */
+    /* Called in sim_disk_step and sim_disk_crash. NULL: done, or at a crash drop, is called. */
     sim_disk_ended_fn *ended;
     /* What is written to standard error; NULL: nowhere. */
     void (*standard_error)(void *context, struct bytes bytes);
@@ -75,7 +75,7 @@ enum sim_crash {
 /* The end of all requests and open files. Of those under way any may have been performed. */
 void sim_disk_crash(struct sim_disk *disk, enum sim_crash how);
 
-/* --- faults by hand ------------------------------------------------------------------------------ */
+/* --- faults by hand --------------------------------------------------------------------------- */
 
 void sim_disk_set_faults(struct sim_disk *disk, const struct sim_disk_faults *faults);
 void sim_disk_set_capacity(struct sim_disk *disk, uint64_t capacity);

@@ -8,7 +8,7 @@
 #include "runtime/base/prng.h"
 #include "runtime/sim/sim_disk_state.h"
 
-/* --- paths -------------------------------------------------------------------------------------- */
+/* --- paths ------------------------------------------------------------------------------------ */
 
 /* The inode at path, and path in its one form. */
 static struct sim_inode *find(struct sim_disk *disk, const char *path, char name[DISK_PATH_MAX])
@@ -161,7 +161,7 @@ static int64_t do_sync_dir(struct sim_disk *disk, const struct disk_request *req
     return 0;
 }
 
-/* --- space -------------------------------------------------------------------------------------- */
+/* --- space ------------------------------------------------------------------------------------ */
 
 static uint64_t used_bytes(const struct sim_disk *disk)
 {
@@ -205,7 +205,7 @@ static size_t room_for(const struct sim_disk *disk, const struct sim_inode *inod
     return fits;
 }
 
-/* --- bytes -------------------------------------------------------------------------------------- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static bool aligned(const struct disk_request *request)
 {
@@ -338,7 +338,7 @@ static int64_t do_stat(struct disk_request *request)
     return 0;
 }
 
-/* --- going wrong -------------------------------------------------------------------------------- */
+/* --- going wrong ------------------------------------------------------------------------------ */
 
 /* Of a write some sectors came through. */
 static void fail_write(struct sim_disk *disk, const struct disk_request *request)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_image.h -- the bytes of a simulated file, in pages that versions of it share.
  *
- * Idea        A table of counted pages: a copy of an image shares them all, a write makes the page it
- *             touches its own first. So the stored and the cached version of a large file cost one of it
- *             and what differs. A page may be absent (a hole), or be the zero page (space without bytes).
+ * Idea        A table of counted pages: a copy of an image shares them all, a write makes the page
+ *             it touches its own first. So the stored and the cached version of a large file cost
+ *             one of it and what differs. A page may be absent (a hole), or be the zero page (space
+ *             without bytes).
  */
 #ifndef RUNTIME_SIM_SIM_IMAGE_H
 #define RUNTIME_SIM_SIM_IMAGE_H

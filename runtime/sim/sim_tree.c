@@ -6,7 +6,7 @@
 
 #include "runtime/base/check.h"
 
-/* --- inodes ------------------------------------------------------------------------------------- */
+/* --- inodes ----------------------------------------------------------------------------------- */
 
 struct sim_inode *sim_inode_new(struct link *inodes, uint64_t number, bool directory)
 {
@@ -115,7 +115,7 @@ void sim_inode_reload(struct sim_inode *inode)
     sim_image_copy(&inode->cached, &inode->stored);
 }
 
-/* --- paths -------------------------------------------------------------------------------------- */
+/* --- paths ------------------------------------------------------------------------------------ */
 
 void sim_path(char to[DISK_PATH_MAX], const char *path)
 {
@@ -151,7 +151,7 @@ const char *sim_path_child(const char *path, const char *directory)
     return *name == 0 || strchr(name, '/') != NULL ? NULL : name;
 }
 
-/* --- the table ---------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 /* Where path is, or would be. */
 static uint32_t place_of(const struct sim_tree *tree, const char *path, bool *ret_found)
@@ -260,7 +260,7 @@ void sim_tree_prune(struct sim_tree *tree)
     }
 }
 
-/* --- changes of names --------------------------------------------------------------------------- */
+/* --- changes of names ------------------------------------------------------------------------- */
 
 static struct sim_naming *naming_new(struct link *namings, const char *path,
                                      struct sim_inode *inode)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_tree.h -- the inodes of a simulated disk, and the names that lead to them.
  *
- * Idea        Names are whole paths in one sorted table; the disk has two of them, what the system shows
- *             and what is stored. Changes of names go into the first at once and into a list; a sync of
- *             a directory, or a crash's luck, takes them over into the second. Bytes likewise: an inode
- *             has a cached and a stored image, and the list of changes between them.
+ * Idea        Names are whole paths in one sorted table; the disk has two of them, what the system
+ *             shows and what is stored. Changes of names go into the first at once and into a list;
+ *             a sync of a directory, or a crash's luck, takes them over into the second. Bytes
+ *             likewise: an inode has a cached and a stored image, and the list of changes between
+ *             them.
  * Bounds      none of its own: a simulated disk holds what its scenario writes.
  */
 #ifndef RUNTIME_SIM_SIM_TREE_H
@@ -53,7 +54,7 @@ void sim_inode_sync(struct sim_inode *inode);
 /* The cache is gone: what is stored is all. */
 void sim_inode_reload(struct sim_inode *inode);
 
-/* --- names -------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 struct sim_entry {
     char *path; /* without leading, doubled and trailing slashes; the root is "" */

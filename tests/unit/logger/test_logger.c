@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The logger over the host's files: a "server" actor gives it lines and orders, one after another. */
+/* The logger over the host's files: a "server" actor gives it lines and orders, step by step. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,7 +41,7 @@ static const struct msg_type server_types[SERVER_KINDS] = {
 struct test;
 typedef void step_fn(struct test *test);
 
-/* One run of a system: steps, each followed by a flush (or ended by the answer to its own request). */
+/* One run of a system: steps, each followed by a flush (or by the answer to what it asked). */
 struct test {
     char folder[64];
     char file[128];
@@ -187,7 +187,7 @@ static void tear_down(struct test *test)
     assert_int_equal(rmdir(test->folder), 0);
 }
 
-/* --- tests -------------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static void write_one_of_each(struct test *test)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* disk_actor.h -- runs a function as an actor of a host's system, whose disk requests then come home to it.
+/* disk_actor.h -- runs a function as an actor of a host's system, whose disk requests then come
+ * home to it.
  */
 #ifndef TESTS_UNIT_RUNTIME_DISK_ACTOR_H
 #define TESTS_UNIT_RUNTIME_DISK_ACTOR_H
@@ -46,8 +47,8 @@ static const struct actor_class probe_class = {.name = "probe",
                                                .receive = receive,
                                                .done = done};
 
-/* Starts a system with one actor, which calls begin(self, context) in its first turn, gives its world
- * completions to who asked, and lives until actor_exit. Returns when the system is gone. */
+/* Starts a system with one actor, which calls begin(self, context) in its first turn, gives its
+ * world completions to who asked, and lives until actor_exit. Returns when the system is gone. */
 static void disk_actor_run(void (*begin)(struct actor *self, void *context), void *context)
 {
     struct world *world = host_new();

@@ -111,7 +111,7 @@ static void open_then(struct story *story, uint32_t flags, void (*next)(struct s
     disk_submit(file_disk(), open);
 }
 
-/* --- orders ------------------------------------------------------------------------------------- */
+/* --- orders ----------------------------------------------------------------------------------- */
 
 /* Each write overwrites the same byte; reads run between; the close comes last, submitted at once. */
 static void submit_many(struct story *story)
@@ -160,7 +160,7 @@ static void writes_of_a_file_end_in_their_order_and_the_close_last(void **state)
     tear_down(&story);
 }
 
-/* --- left behind -------------------------------------------------------------------------------- */
+/* --- left behind ------------------------------------------------------------------------------ */
 
 /* Opens, lists and stats that nobody waits for: they end, and are dropped. */
 static void begin_leaving(struct actor *self, void *context)
@@ -199,7 +199,7 @@ static void requests_of_an_actor_that_is_gone_are_dropped_once_and_leak_nothing(
     tear_down(&story);
 }
 
-/* --- bounds ------------------------------------------------------------------------------------- */
+/* --- bounds ----------------------------------------------------------------------------------- */
 
 #define BLOCKING 16 /* more than there are threads */
 
@@ -242,7 +242,55 @@ static void what_is_too_much_is_refused_and_the_rest_ends(void **state)
     tear_down(&story);
 }
 
-/* --- standard error ------------------------------------------------------------------------------ */
+/* A request that blocks for long has a thread, and so has the one beside it. */
+static void on_beside(struct disk_request *request)
+{
+    struct story *story = request->context;
+    story->pipe = open(story->path, O_RDWR | O_CLOEXEC); /* lets the blocked one go on */
+    on_end(request);
+}
+
+static void block_one(struct story *story)
+{
+    struct disk_request *r = new_requests(story, 2);
+    story->ended = 0;
+    story->wanted = 2;
+    story->next = end_story;
+    for (unsigned i = 0; i < 2; i++) {
+        r[i].op = i == 0 ? DISK_OPEN : DISK_SPACE;
+        r[i].done = i == 0 ? close_opened : on_beside;
+        r[i].path = story->path;
+        disk_submit(file_disk(), &r[i]);
+    }
+}
+
+static void begin_blocking(struct actor *self, void *context)
+{
+    struct story *story = context;
+    story->self = self;
+    story->wanted = 1;
+    story->next = block_one;
+    struct disk_request *r = new_requests(story, 1);
+    r->op = DISK_SPACE;
+    r->path = story->path;
+    disk_submit(file_disk(), r);
+}
+
+static void a_request_that_blocks_does_not_hold_up_others(void **state)
+{
+    for (unsigned i = 0; i < 50; i++) {
+        struct story story;
+        set_up(&story);
+        assert_int_equal(unlink(story.path), 0);
+        assert_int_equal(mkfifo(story.path, 0600), 0);
+        disk_actor_run(begin_blocking, &story);
+        assert_int_equal(close(story.pipe), 0);
+        assert_int_equal(story.ended, 2);
+        tear_down(&story);
+    }
+}
+
+/* --- standard error --------------------------------------------------------------------------- */
 
 static void begin_stderr(struct actor *self, void *context)
 {
@@ -287,6 +335,7 @@ int main(void)
         cmocka_unit_test(writes_of_a_file_end_in_their_order_and_the_close_last),
         cmocka_unit_test(requests_of_an_actor_that_is_gone_are_dropped_once_and_leak_nothing),
         cmocka_unit_test(what_is_too_much_is_refused_and_the_rest_ends),
+        cmocka_unit_test(a_request_that_blocks_does_not_hold_up_others),
         cmocka_unit_test(standard_error_is_written_through_the_door),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

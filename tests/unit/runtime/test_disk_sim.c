@@ -110,7 +110,7 @@ static struct disk_file *make_file(struct bench *bench, const char *path, char b
     return file;
 }
 
-/* --- crashes ------------------------------------------------------------------------------------ */
+/* --- crashes ---------------------------------------------------------------------------------- */
 
 static void what_was_synced_survives_every_crash(void **state)
 {
@@ -284,7 +284,7 @@ static void requests_under_way_at_a_crash_are_dropped_once(void **state)
     }
 }
 
-/* --- faults ------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 static void after_a_failed_sync_a_good_one_does_not_bring_the_bytes_back(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The same operations with the same results on the host's disk and on the simulated one.
  *
- * A script is a list of operations with what each must bring. Its steps run one after another: a step's end
- * submits the next one. "~/" at the start of a path stands for the script's folder.
+ * A script is a list of operations with what each must bring. Its steps run one after another: a
+ * step's end submits the next one. "~/" at the start of a path stands for the script's folder.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -153,7 +153,8 @@ static void submit_next(struct disk_script *script)
     disk_submit(script->disk, r);
 }
 
-/* Submits the first step; `ended` is called at the end, or at the first step that brings something else. */
+/* Submits the first step; `ended` is called at the end, or at the first step that brings something
+ * else. */
 static void disk_script_start(struct disk_script *script)
 {
     script->at = 0;
@@ -288,7 +289,7 @@ static const struct {
 
 #define SCRIPTS (sizeof scripts / sizeof *scripts)
 
-/* --- on the simulated disk ----------------------------------------------------------------------- */
+/* --- on the simulated disk -------------------------------------------------------------------- */
 
 static void note_end(void *context)
 {
@@ -332,7 +333,7 @@ static void the_simulated_disk_does_the_table(void **state)
         }
 }
 
-/* --- on the host's ------------------------------------------------------------------------------- */
+/* --- on the host's ---------------------------------------------------------------------------- */
 
 static void exit_actor(void *context)
 {
