@@ -19,7 +19,7 @@ struct members {
     struct actor_ref *refs;
     uint32_t *table; /* position + 1; 0: empty; linear probing */
     uint32_t count;
-    uint32_t capacity;   /* a power of two, or 0; the table has twice as many places */
+    uint32_t capacity; /* a power of two, or 0; the table has twice as many places */
 };
 
 void members_done(struct members *members);
