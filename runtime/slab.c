@@ -68,6 +68,7 @@ void heap_init(struct heap *heap, uint16_t index, struct heap **heaps, uint16_t 
     heap->index = index;
     heap->heaps = heaps;
     heap->heap_count = heap_count;
+    heap->poison = -1;
     heap->outgoing = calloc(heap_count, sizeof *heap->outgoing);
     heap->outgoing_last = calloc(heap_count, sizeof *heap->outgoing_last);
     CHECK(heap->outgoing != NULL && heap->outgoing_last != NULL);
@@ -148,12 +149,33 @@ static bool page_full(const struct slab_page *page)
     return page->free == NULL && page->fresh + page->block_size > SLAB_PAGE_SIZE;
 }
 
-static void *large_alloc(size_t size)
+void heap_poison(struct heap *heap, uint8_t byte)
+{
+    heap->poison = byte;
+}
+
+#ifdef NDEBUG
+static void poison(const struct heap *heap, void *at, size_t size)
+{
+    (void)heap;
+    (void)at;
+    (void)size;
+}
+#else
+static void poison(const struct heap *heap, void *at, size_t size)
+{
+    if (heap->poison >= 0)
+        memset(at, heap->poison, size);
+}
+#endif
+
+static void *large_alloc(const struct heap *heap, size_t size)
 {
     struct large *large = malloc(sizeof *large + size);
     CHECK(large != NULL);
     large->size = size;
     CHECK(((uintptr_t)(large + 1) & LARGE_BIT) != 0);
+    poison(heap, large + 1, size);
     return large + 1;
 }
 
@@ -165,7 +187,7 @@ void *heap_alloc_unowned(size_t size)
 void *heap_alloc(struct heap *heap, size_t size)
 {
     if (MYELIN_SANITIZED || size > SLAB_BLOCK_MAX)
-        return large_alloc(size);
+        return large_alloc(heap, size);
     unsigned class_index = class_of(size);
     struct slab_class *class = &heap->classes[class_index];
     struct slab_page *page = class->with_room;
@@ -182,6 +204,7 @@ void *heap_alloc(struct heap *heap, size_t size)
     heap->used_blocks++;
     if (page_full(page))
         unlist_page(class, page);
+    poison(heap, block, page->block_size);
     return block;
 }
 
@@ -212,12 +235,15 @@ void heap_free(struct heap *heap, void *at)
     if (at == NULL)
         return;
     if ((uintptr_t)at & LARGE_BIT) {
-        free((struct large *)at - 1);
+        struct large *large = (struct large *)at - 1;
+        poison(heap, at, large->size);
+        free(large);
         return;
     }
     struct slab_page *page = page_of(at);
     CHECK(page->magic == PAGE_MAGIC);
     struct slab_block *block = at;
+    poison(heap, at, page->block_size);
     if (page->owner == heap) {
         free_own(heap, page, block);
         return;

@@ -44,6 +44,7 @@ struct heap {
     unsigned spare_count;
     struct slab_region *regions;
     uint64_t used_blocks;         /* handed out and not come home */
+    int poison;                   /* debug builds: what free and fresh memory is filled with, or -1 */
     struct slab_block **outgoing; /* per worker: freed here, not yet sent home */
     struct slab_block **outgoing_last;
     _Alignas(64) _Atomic(struct slab_block *) returned; /* sent home by others */
@@ -61,6 +62,10 @@ void *heap_alloc_unowned(size_t size);
 
 /* On the thread of `heap`, whoever owns the block. */
 void heap_free(struct heap *heap, void *at);
+
+/* From now on free and fresh memory is filled with the byte, so that no run depends on what was there.
+ * Nothing in release builds. */
+void heap_poison(struct heap *heap, uint8_t byte);
 
 /* Hands the blocks of others over, and takes in what others handed over. */
 void heap_send_home(struct heap *heap);

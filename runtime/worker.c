@@ -259,6 +259,8 @@ static void handle(struct worker *w, struct actor *a, struct msg *m)
     w->current = m;
     COUNTER_SET(&a->ring[a->ring_at++ % ACTOR_RING], (uint8_t)m->type->kind);
     COUNTER_ADD(&a->waited_ms, (uint32_t)((uint32_t)w->clock_ms - m->sent_ms));
+    if (__builtin_expect(w->observe != NULL, 0))
+        w->observe(w, a, m);
     a->class->receive(a, m);
     w->current = NULL;
     msg_free(&m);

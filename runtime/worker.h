@@ -56,6 +56,8 @@ struct worker {
     struct actor *flush_first;
     struct actor *flush_last;
     uint64_t turn_limit; /* messages a turn; the simulator draws it */
+    /* The simulator's: sees every message before its receiver does. NULL on a host. */
+    void (*observe)(struct worker *w, const struct actor *a, const struct msg *m);
 
     uint64_t clock_ns; /* of this round */
     uint64_t clock_ms;

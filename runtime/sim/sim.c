@@ -16,6 +16,7 @@
 void sim_options_init(struct sim_options *options)
 {
     *options = (struct sim_options){
+        .poison = -1,
         .net = {.latency_min_ns = 20 * US,
                 .latency_max_ns = 20 * US,
                 .send_buffer = 256u << 10,

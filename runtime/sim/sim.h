@@ -62,8 +62,7 @@ struct sim_options {
     struct sim_schedule schedule;
     sim_payload_fn *payload; /* optional */
     bool record;             /* keep all records: sim_compare needs them of the first run */
-    bool poison;             /* fill freed and fresh memory with poison_byte (debug builds) */
-    uint8_t poison_byte;
+    int poison;              /* debug builds: the byte in free and fresh memory; -1: none */
 };
 
 /* Calm: nothing is cut, slow or reordered. */

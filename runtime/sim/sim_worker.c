@@ -75,8 +75,8 @@ static int sim_worker_start(struct world *world, struct worker *w)
     host->workers[host->worker_count++] = io;
     w->io = io;
     w->observe = on_message;
-    const struct sim_options *options = &host->sim->options;
-    heap_poison(&w->heap, options->poison, options->poison_byte);
+    if (host->sim->options.poison >= 0)
+        heap_poison(&w->heap, (uint8_t)host->sim->options.poison);
     sim_set_add(&host->sim->workers_runnable, &io->runnable);
     return 0;
 }

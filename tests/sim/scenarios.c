@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scenarios.c -- the list of all scenarios. */
+#include "tests/sim/scenarios.h"
+
+#include "tests/sim/scenario.h"
+
+#define ROW(name, run, story) {#name, story, run, NULL, false, false}
+
+const struct scenario scenarios[] = {
+    ROW(ping_pong, scenario_ping_pong, "two actors of two workers hand a ball on"),
+    ROW(echo, scenario_echo, "an echo server gives every byte back, in order, through a rough network"),
+};
+
+const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scenarios.h -- the scenarios' functions, for scenarios.c. */
+#ifndef TESTS_SIM_SCENARIOS_H
+#define TESTS_SIM_SCENARIOS_H
+
+struct run;
+
+/* scenario_runtime.c */
+void scenario_ping_pong(struct run *run);
+void scenario_echo(struct run *run);
+
+#endif
