@@ -44,7 +44,7 @@ void sim_options_draw(struct sim_options *options, struct prng *prng)
     net->bytes_per_s = PICK(prng, 0, 0, 1u << 30, 10u << 20, 1u << 20);
     net->send_buffer = (uint32_t)PICK(prng, 1u << 10, 16u << 10, 256u << 10);
     net->receive_buffer = (uint32_t)PICK(prng, 1u << 10, 64u << 10, 256u << 10);
-    net->segment_max = (uint32_t)PICK(prng, 7, 536, 1460, 64u << 10);
+    net->segment_max = (uint32_t)PICK(prng, 100, 536, 1460, 64u << 10);
     net->short_in = (uint32_t)PICK(prng, 0, 2, 5, 50);
     struct sim_schedule *schedule = &options->schedule;
     schedule->step_ns_max = (uint32_t)PICK(prng, 100, 1 * US, 20 * US);
@@ -91,6 +91,11 @@ void sim_free(struct sim **at)
     sim_queue_done(&sim->queue);
     sim_records_done(&sim->records);
     free(sim);
+}
+
+void sim_resets(struct sim *sim, uint32_t in)
+{
+    sim->options.net.reset_in = in;
 }
 
 void sim_heal(struct sim *sim)

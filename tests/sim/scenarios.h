@@ -9,4 +9,8 @@ struct run;
 void scenario_ping_pong(struct run *run);
 void scenario_echo(struct run *run);
 
+/* scenario_random.c */
+void scenario_random(struct run *run);
+void scenario_subjects(struct run *run);
+
 #endif
