@@ -169,13 +169,12 @@ static void poison(const struct heap *heap, void *at, size_t size)
 }
 #endif
 
-static void *large_alloc(const struct heap *heap, size_t size)
+static void *large_alloc(size_t size)
 {
     struct large *large = malloc(sizeof *large + size);
     CHECK(large != NULL);
     large->size = size;
     CHECK(((uintptr_t)(large + 1) & LARGE_BIT) != 0);
-    poison(heap, large + 1, size);
     return large + 1;
 }
 
@@ -186,8 +185,11 @@ void *heap_alloc_unowned(size_t size)
 
 void *heap_alloc(struct heap *heap, size_t size)
 {
-    if (MYELIN_SANITIZED || size > SLAB_BLOCK_MAX)
-        return large_alloc(heap, size);
+    if (MYELIN_SANITIZED || size > SLAB_BLOCK_MAX) {
+        void *at = large_alloc(size);
+        poison(heap, at, size);
+        return at;
+    }
     unsigned class_index = class_of(size);
     struct slab_class *class = &heap->classes[class_index];
     struct slab_page *page = class->with_room;
