@@ -95,15 +95,19 @@ void batch_copy(struct batch *batch, const char *at, uint32_t size)
     batch_commit(batch, size);
 }
 
-void batch_account(struct batch *batch, uint32_t slot, uint32_t group, uint32_t frames,
-                   uint32_t bytes, uint32_t payload)
+static bool joins(const struct part *last, const struct part *part)
+{
+    return last->slot == part->slot && last->group == part->group && last->hops == part->hops &&
+           last->avoid == part->avoid && last->bytes + part->bytes >= part->bytes;
+}
+
+void batch_account(struct batch *batch, const struct part *part)
 {
     struct part *last = batch->part_count == 0 ? NULL : &batch->parts[batch->part_count - 1];
-    if (last != NULL && last->slot == slot && last->group == group &&
-        last->bytes + bytes >= bytes) {
-        last->frames += frames;
-        last->bytes += bytes;
-        last->payload += payload;
+    if (last != NULL && joins(last, part)) {
+        last->frames += part->frames;
+        last->bytes += part->bytes;
+        last->payload += part->payload;
         return;
     }
     if (batch->part_count == batch->part_capacity) {
@@ -111,5 +115,5 @@ void batch_account(struct batch *batch, uint32_t slot, uint32_t group, uint32_t 
         batch->parts = grown(batch->parts, batch->parts_inline, batch->part_count,
                              sizeof *batch->parts, batch->part_capacity);
     }
-    batch->parts[batch->part_count++] = (struct part){slot, frames, bytes, payload, group, 0};
+    batch->parts[batch->part_count++] = *part;
 }

@@ -26,6 +26,7 @@ struct part {
     uint32_t payload; /* of these, headers and payloads: what statistics count */
     uint32_t group;   /* hash of the queue group's name, 0: plain */
     uint32_t hops;    /* how often other members have refused it */
+    uint64_t avoid;   /* of a group: its publisher, who wants no echo; 0: anybody may get it */
 };
 
 #define BATCH_SLICES_INLINE 2
@@ -70,8 +71,7 @@ void batch_append(struct batch *batch, struct buf *buf, uint32_t offset, uint32_
 /* Appends copies. */
 void batch_copy(struct batch *batch, const char *at, uint32_t size);
 
-/* Counts frames for a subscription, joined with the last part when that is of the same one. */
-void batch_account(struct batch *batch, uint32_t slot, uint32_t group, uint32_t frames,
-                   uint32_t bytes, uint32_t payload);
+/* Counts frames for a subscription, joined with the last part when that is of the same kind. */
+void batch_account(struct batch *batch, const struct part *part);
 
 #endif

@@ -107,8 +107,9 @@ static bool by_reference(const struct publication *m)
     return m->payload_size >= REFERENCE_MIN && m->payload_buf != NULL;
 }
 
+/* kind: group, hops and whom to avoid. */
 static void put_frame(struct press *press, struct batch *batch, const struct publication *m,
-                      const struct match_target *target, uint32_t group)
+                      const struct match_target *target, const struct part *kind)
 {
     struct bytes sid = match_sid(press->match, target);
     uint32_t body = m->payload_size + 2;
@@ -125,8 +126,12 @@ static void put_frame(struct press *press, struct batch *batch, const struct pub
     press->outbox->bytes += (uint32_t)(end - at);
     if (reference)
         batch_append(batch, m->payload_buf, (uint32_t)(m->payload - m->payload_buf->at), body);
-    batch_account(batch, target->slot, group, 1, (uint32_t)(batch->bytes - before),
-                  m->payload_size);
+    struct part part = *kind;
+    part.slot = target->slot;
+    part.frames = 1;
+    part.bytes = (uint32_t)(batch->bytes - before);
+    part.payload = m->payload_size;
+    batch_account(batch, &part);
 }
 
 /* --- targets ------------------------------------------------------------------------------------ */
@@ -153,7 +158,7 @@ static uint32_t direct_plain(struct press *press, const struct publisher *publis
         struct batch *batch = batch_for(press, publisher, to);
         if (batch == NULL)
             continue;
-        put_frame(press, batch, m, target, 0);
+        put_frame(press, batch, m, target, &(struct part){0});
         count++;
     }
     return count;
@@ -167,18 +172,16 @@ static uint32_t group_id(const struct match *match, const struct match_group *gr
 }
 
 static bool to_member(struct press *press, const struct publisher *publisher,
-                      const struct publication *m, const struct match_group *group, uint32_t member,
-                      uint32_t hops)
+                      const struct publication *m, const struct match_target *target,
+                      const struct part *kind)
 {
-    const struct match_target *target = &match_group_members(press->match, group)[member];
     struct actor_ref to = {target->conn};
-    if (!publisher->echo && ref_equal(to, publisher->self))
+    if (to.id == kind->avoid)
         return false;
     struct batch *batch = batch_for(press, publisher, to);
     if (batch == NULL)
         return false;
-    put_frame(press, batch, m, target, group_id(press->match, group));
-    batch->parts[batch->part_count - 1].hops = hops;
+    put_frame(press, batch, m, target, kind);
     return true;
 }
 
@@ -189,9 +192,12 @@ static uint32_t to_groups(struct press *press, const struct publisher *publisher
     uint32_t count = 0;
     for (uint32_t g = 0; g < match->group_count; g++) {
         const struct match_group *group = &match_groups(match)[g];
+        const struct match_target *members = match_group_members(match, group);
+        const struct part kind = {.group = group_id(match, group),
+                                  .avoid = publisher->echo ? 0 : publisher->self.id};
         uint32_t start = (uint32_t)prng_below(worker_prng(), group->count);
         for (uint32_t i = 0; i < group->count; i++)
-            if (to_member(press, publisher, m, group, (start + i) % group->count, 0)) {
+            if (to_member(press, publisher, m, &members[(start + i) % group->count], &kind)) {
                 count++;
                 break;
             }
@@ -263,7 +269,10 @@ static void run_deliver(struct press *press, const struct run *run)
             batch_append(batch, run->buf, 0, bytes);
         }
         batch->headers = batch->headers || run->headers;
-        batch_account(batch, target->slot, 0, run->frames, bytes, run->payload);
+        batch_account(batch, &(struct part){.slot = target->slot,
+                                            .frames = run->frames,
+                                            .bytes = bytes,
+                                            .payload = run->payload});
     }
 }
 
@@ -402,25 +411,36 @@ static bool frame_read(struct bytes frame, struct publication *ret)
     return (size_t)(frame.at + frame.size - ret->payload) == (size_t)ret->payload_size + 2;
 }
 
-bool publish_hand_on(const struct publisher *refused, uint32_t id, uint32_t hops,
-                     struct bytes frame)
+static const struct match_group *group_of(const struct match *match, uint32_t id)
+{
+    for (uint32_t g = 0; g < match->group_count; g++)
+        if (group_id(match, &match_groups(match)[g]) == id)
+            return &match_groups(match)[g];
+    return NULL;
+}
+
+bool publish_hand_on(const struct publisher *refused, const struct part *part, struct bytes frame,
+                     publish_takes_fn *takes, const void *context)
 {
     struct publication m;
     bool whole = frame_read(frame, &m);
     CHECK(whole); /* a publisher of this server made it */
-    if (hops >= HOPS_MAX)
+    if (part->hops >= HOPS_MAX)
         return false;
     struct press *press = press_here();
     streak_end(press);
     press->match = match_find(press->cache, refused->interest, refused->interest_id, m.subject);
-    const struct match_group *group = NULL;
-    for (uint32_t g = 0; g < press->match->group_count; g++)
-        if (group_id(press->match, &match_groups(press->match)[g]) == id)
-            group = &match_groups(press->match)[g];
+    const struct match_group *group = group_of(press->match, part->group);
+    const struct part kind = {.group = part->group, .hops = part->hops + 1, .avoid = part->avoid};
     bool taken = false;
     uint32_t start = group == NULL ? 0 : (uint32_t)prng_below(worker_prng(), group->count);
-    for (uint32_t i = 0; group != NULL && i < group->count && !taken; i++)
-        taken = to_member(press, refused, &m, group, (start + i) % group->count, hops + 1);
+    for (uint32_t i = 0; group != NULL && i < group->count && !taken; i++) {
+        const struct match_target *target =
+            &match_group_members(press->match, group)[(start + i) % group->count];
+        if (target->conn == refused->self.id && !takes(context, target->slot))
+            continue; /* over, and the index does not know it yet */
+        taken = to_member(press, refused, &m, target, &kind);
+    }
     press->match = NULL;
     return taken;
 }

@@ -21,6 +21,7 @@
 struct buf;
 struct interest;
 struct match_cache;
+struct part;
 
 /* Who publishes, and into which index. */
 struct publisher {
@@ -58,9 +59,13 @@ uint32_t publish_end(void);
  * the next call of this header. */
 struct bytes publish_sid_of(const struct publisher *publisher, struct bytes subject);
 
-/* Gives frames of a queue group that `refused` could not take to another member. The frame is whole:
- * control line, payload, end. False: nobody takes it. */
-bool publish_hand_on(const struct publisher *refused, uint32_t group, uint32_t hops,
-                     struct bytes frame);
+/* Whether a subscription of the refusing connection itself would take a frame. */
+typedef bool publish_takes_fn(const void *context, uint32_t slot);
+
+/* Gives a frame of a queue group that `refused` could not take to another member: `part` says which
+ * group, how often it was refused, and who is not to get it. The frame is whole: control line,
+ * payload, end. False: nobody takes it. */
+bool publish_hand_on(const struct publisher *refused, const struct part *part, struct bytes frame,
+                     publish_takes_fn *takes, const void *context);
 
 #endif

@@ -99,6 +99,14 @@ static void deliver_without_header(struct client *c, struct cursor *cur, const s
     cursor_take(cur, f->payload - f->header + 2, &c->out);
 }
 
+/* publish_takes_fn: whether one of our own subscriptions would take a frame that another refuses. */
+static bool takes_more(const void *context, uint32_t slot)
+{
+    const struct client *c = context;
+    const struct sub *sub = client_is_open(c) ? subs_at(&c->subs, slot) : NULL;
+    return sub != NULL && (sub->max == 0 || sub->delivered < sub->max);
+}
+
 /* Frames one by one: the first `take` are delivered, the rest handed on or dropped. */
 static void walk_part(struct client *c, struct cursor *cur, const struct part *part, uint32_t take)
 {
@@ -130,8 +138,8 @@ static void walk_part(struct client *c, struct cursor *cur, const struct part *p
                 cursor_take(cur, n, NULL);
                 done += n;
             }
-            (void)publish_hand_on(&c->publisher, part->group, part->hops,
-                                  (struct bytes){whole->at, size});
+            (void)publish_hand_on(&c->publisher, part, (struct bytes){whole->at, size}, takes_more,
+                                  c);
             buf_unref(&whole);
         } else {
             cursor_take(cur, size, NULL);

@@ -16,6 +16,7 @@ void broker_options(struct broker *broker, struct run *run)
     options_set_defaults(&broker->options);
     broker->options.workers = 2 + (int)prng_below(run->prng, 3);
     broker->options.client.port = 4222;
+    broker->options.timing.write_deadline_ns = 3600 * (int64_t)SECONDS; /* links may be very slow */
 }
 
 void broker_start(struct broker *broker)
@@ -25,7 +26,7 @@ void broker_start(struct broker *broker)
     broker->world = sim_world_new(sim, broker->host);
     struct text problem;
     text_init(&problem);
-    const struct server_wiring wiring = {.signals = true};
+    const struct server_wiring wiring = {.signals = true, .logs = broker->run->logs};
     broker->server = server_new(broker->world, &broker->options, &wiring, &problem);
     CHECK(problem.size == 0);
     text_done(&problem);

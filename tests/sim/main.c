@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c -- the simulator program: runs scenarios from seeds, each seed twice, and compares.
  *
- *   sim [--runs N] [--seed S] [--scenario NAME] [--digest-file FILE] [--once] [--trace N] [--list]
+ *   sim [--runs N] [--seed S] [--scenario NAME] [--digest-file FILE] [--once] [--trace N] [--logs] [--list]
  *
  * The first run records, the second is compared with it record by record while it runs. In debug
  * builds the two fill free memory with different bytes. Ends with 1 when any run failed.
@@ -28,6 +28,7 @@ struct arguments {
     bool once;
     bool list;
     bool verbose;
+    bool logs;
     unsigned trace; /* records to print at the end */
 };
 
@@ -75,7 +76,7 @@ static void report_panic(void)
 /* --- one seed ----------------------------------------------------------------------------------- */
 
 static struct sim *run_once(const struct scenario *scenario, uint64_t seed, int poison,
-                            const struct sim *first, struct run *run)
+                            const struct sim *first, bool logs, struct run *run)
 {
     struct prng prng;
     prng_init(&prng, seed ^ hash_bytes(0, scenario->name, strlen(scenario->name)));
@@ -91,7 +92,7 @@ static struct sim *run_once(const struct scenario *scenario, uint64_t seed, int 
     struct sim *sim = sim_new(prng_next(&prng), &options);
     if (first != NULL)
         sim_compare(sim, first);
-    *run = (struct run){.sim = sim, .prng = sim_prng(sim), .seed = seed, .rough = rough};
+    *run = (struct run){.sim = sim, .prng = sim_prng(sim), .seed = seed, .rough = rough, .logs = logs};
     the_run = run;
     scenario->run(run);
     the_run = NULL;
@@ -117,14 +118,14 @@ static struct outcome run_seed(const struct scenario *scenario, uint64_t seed,
 {
     the_scenario = scenario;
     struct run run;
-    struct sim *first = run_once(scenario, seed, 0xa5, NULL, &run);
+    struct sim *first = run_once(scenario, seed, 0xa5, NULL, args->logs, &run);
     struct outcome outcome = {run.failed, sim_digest(first), sim_steps(first)};
     if (run.failed)
         print_failure(scenario, &run, args);
     else if (args->trace > 0)
         sim_print_records(first, stdout, args->trace);
     if (!args->once && !run.failed) {
-        struct sim *second = run_once(scenario, seed, 0x5a, first, &run);
+        struct sim *second = run_once(scenario, seed, 0x5a, first, false, &run);
         if (sim_diverged(second) && !run.failed)
             run_fail(&run, "the same seed did not give the same run");
         if (run.failed)
@@ -188,7 +189,7 @@ static void list(void)
 static int usage(void)
 {
     fprintf(stderr, "usage: sim [--runs N] [--seed S] [--scenario NAME] [--digest-file FILE]\n"
-                    "           [--once] [--verbose] [--trace N] [--list]\n");
+                    "           [--once] [--verbose] [--trace N] [--logs] [--list]\n");
     return 2;
 }
 
@@ -199,6 +200,8 @@ static int read_argument(struct arguments *args, const char *word, const char *v
         return args->once = true;
     if (strcmp(word, "--list") == 0)
         return args->list = true;
+    if (strcmp(word, "--logs") == 0)
+        return args->logs = args->once = true; /* the log's messages are part of the run */
     if (strcmp(word, "--verbose") == 0)
         return args->verbose = true;
     if (value == NULL)

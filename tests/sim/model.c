@@ -273,7 +273,8 @@ void model_message(struct model *model, struct sub *sub, struct pub *pub)
         what = "after the PONG behind its UNSUB (O6)";
     else if (!model_matches(sub->pattern, pub->subject))
         what = "that it does not match";
-    else if (sub->party == pub->party && !pub->party->echo)
+    else if (sub->party == pub->party && !pub->party->echo &&
+             pub->connection == pub->party->connection)
         what = "of its own, without echo";
     else if (seen(sub, pub->id))
         what = "a second time";
