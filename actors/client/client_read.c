@@ -179,6 +179,7 @@ static bool publish_remembered(struct client *c, const char **at, const char *en
     struct publication m = memory->publication;
     m.payload = payload;
     m.payload_buf = home;
+    c->input.scanned = 0; /* it was about this line */
     client_publish(c, &m, NULL, 0, true);
     *at = payload + size + 2;
     return true;

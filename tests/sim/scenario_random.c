@@ -262,8 +262,10 @@ static void town_converge(struct town *town)
             party_ping(town->parties[i]);
         (void)run_until(town->run, all_flushed, town, 120 * SECONDS, "all clients get their PONGs");
     }
-    if (!town->run->failed)
-        model_check_groups(&town->model);
+    if (town->run->failed)
+        return;
+    sim_run_for(town->run->sim, 5 * SECONDS); /* what members have handed on is on its way */
+    model_check_groups(&town->model);
 }
 
 static void town_stop(struct town *town)
