@@ -380,6 +380,7 @@ static void tell_closed(struct conn *conn)
     struct actor_ref ref = conn->owner_ref;
     sim_note(conn->link->sim, RECORD_CLOSED, conn->link->number, conn->side, 0);
     sim_set_remove(&io->ready, &conn->source.ready);
+    conn->io = NULL; /* what still happens on the link concerns nobody here */
     sim_link_closed(conn);
     turn_begin(io, owner, ref);
     events->on_closed(owner);

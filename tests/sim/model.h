@@ -40,6 +40,7 @@ struct sub {
     uint64_t unsub_at;     /* an UNSUB without a maximum, or one already reached, was sent; 0: none */
     bool unsub_confirmed;
     bool ended;            /* its connection is over */
+    uint64_t ended_ns;
     bool responds;         /* its party answers requests that come here */
     uint32_t max;          /* 0: none */
     uint64_t max_op;
