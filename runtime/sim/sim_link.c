@@ -174,7 +174,8 @@ static void pipe_reserve(struct sim_pipe *pipe, size_t size)
 {
     if (pipe->first + pipe->size + size <= pipe->capacity)
         return;
-    memmove(pipe->at, pipe->at + pipe->first, pipe->size);
+    if (pipe->size > 0)
+        memmove(pipe->at, pipe->at + pipe->first, pipe->size);
     pipe->first = 0;
     size_t capacity = pipe->capacity == 0 ? 4096 : pipe->capacity;
     while (capacity < pipe->size + size)
