@@ -30,8 +30,10 @@ struct stress {
     void (*host_wake)(struct worker *w);
     struct system *system;
     struct probe_book book;
-    _Atomic uint64_t seats[SEATS]; /* handles of the members */
-    _Atomic uint64_t abandoned;    /* requests whose asker died first */
+    /* Handles of the members. A side way, unlike a message: so stored with release by who has made
+     * the member, loaded with acquire. */
+    _Atomic uint64_t seats[SEATS];
+    _Atomic uint64_t abandoned; /* requests whose asker died first */
     _Atomic uint64_t wakes;
     _Atomic uint64_t posted;
     _Atomic bool stopping;
@@ -66,7 +68,7 @@ static bool stopping(void)
 static struct actor_ref seat_ref(struct member *m)
 {
     uint64_t id =
-        atomic_load_explicit(&the.seats[prng_below(&m->prng, SEATS)], memory_order_relaxed);
+        atomic_load_explicit(&the.seats[prng_below(&m->prng, SEATS)], memory_order_acquire);
     return (struct actor_ref){id};
 }
 
@@ -100,7 +102,7 @@ static void seat(unsigned number, uint64_t seed)
     m->probe.on_flush = on_flush;
     m->probe.on_done = on_done;
     probe_count(&the.book.spawned);
-    atomic_store_explicit(&the.seats[number], m->probe.actor.self.id, memory_order_relaxed);
+    atomic_store_explicit(&the.seats[number], m->probe.actor.self.id, memory_order_release);
     probe_note(m->probe.actor.self, &the.book, on_note, 0);
 }
 
@@ -235,7 +237,7 @@ static void on_tick(struct probe *self, const struct msg_timer *m)
         atomic_store_explicit(&the.stopping, true, memory_order_release);
     if (stopping())
         for (unsigned i = 0; i < SEATS; i++) {
-            uint64_t id = atomic_load_explicit(&the.seats[i], memory_order_relaxed);
+            uint64_t id = atomic_load_explicit(&the.seats[i], memory_order_acquire);
             probe_note((struct actor_ref){id}, &the.book, on_note, 0);
         }
     if (stopping() && system_actor_count(the.system) == 1 &&
@@ -269,7 +271,7 @@ static void *post(void *context)
         probe_count(&the.book.made);
         probe_count(&the.posted);
         uint64_t id =
-            atomic_load_explicit(&the.seats[prng_below(&prng, SEATS)], memory_order_relaxed);
+            atomic_load_explicit(&the.seats[prng_below(&prng, SEATS)], memory_order_acquire);
         worker_post(the.system->workers[prng_below(&prng, the.workers)], (struct actor_ref){id},
                     &m->msg);
         (void)sched_yield();
