@@ -83,7 +83,9 @@ class Server:
         deadline = time.monotonic() + START_LIMIT_S
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise RuntimeError(f"{self.key} server ended, status {self.process.returncode}")
+                with open(os.path.join(self.folder, f"{self.key}.log"), encoding="utf-8") as log:
+                    raise RuntimeError(f"{self.key} server ended, status "
+                                       f"{self.process.returncode}: {log.read()[-300:].strip()}")
             try:
                 with open(os.path.join(self.folder, name), encoding="utf-8") as file:
                     return int(json.load(file)["nats"][0].rsplit(":", 1)[1])
@@ -112,11 +114,11 @@ class Server:
 class Fleet:
     """The servers of one programme, by key."""
 
-    def __init__(self, binary, folder):
+    def __init__(self, binary, folder, extra):
         self.servers = {}
         try:
             for key, config in SERVERS.items():
-                self.servers[key] = Server(binary, folder, key, config)
+                self.servers[key] = Server(binary, folder, key, f"{config}\n{extra}")
         except BaseException:
             self.stop()
             raise
@@ -132,6 +134,13 @@ class Fleet:
             self.servers["lame"].retire()
         else:
             raise RuntimeError(f"no such order: {order}")
+
+
+class Target:
+    """What is tested: a binary, and configuration that all of its servers get besides their own."""
+
+    def __init__(self, name, binary, extra):
+        self.name, self.binary, self.extra = name, os.path.abspath(binary), extra
 
 
 class Tally:
@@ -171,9 +180,13 @@ def converse(process, fleet, client, tally):
     return ended
 
 
-def run_programme(command, env, client, binary, tally):
+def run_programme(command, env, client, target, tally):
     with tempfile.TemporaryDirectory(prefix="clients-") as folder:
-        fleet = Fleet(binary, folder)
+        try:
+            fleet = Fleet(target.binary, folder, target.extra)
+        except (OSError, RuntimeError) as error:
+            tally.add("fail", client, f"all: {error}")
+            return
         errors = os.path.join(folder, "stderr")
         try:
             with open(errors, "wb") as stderr:
@@ -303,8 +316,8 @@ CLIENTS = {"c": prepare_c, "node": prepare_node, "python": prepare_python, "go":
            "cli": prepare_cli}
 
 
-def run_clients(options, binary, name, tally):
-    bench = Bench(options.tools, options.install)
+def run_clients(options, target, tally):
+    bench, name = Bench(options.tools, options.install), target.name
     for client in options.only.split(",") if options.only else CLIENTS:
         try:
             command, env = CLIENTS[client](bench)
@@ -315,7 +328,7 @@ def run_clients(options, binary, name, tally):
             tally.add("skip", name + client, "all: installing took too long")
             continue
         began = time.monotonic()
-        run_programme(command, env, name + client, binary, tally)
+        run_programme(command, env, name + client, target, tally)
         if tally.verbose:
             print(f"     {name}{client}: {time.monotonic() - began:.1f} s")
 
@@ -326,13 +339,15 @@ def main():
     parser.add_argument("--oracle", help="a nats-server that must pass as well")
     parser.add_argument("--tools", default=os.path.join(ROOT, "build", "tools"))
     parser.add_argument("--install", action="store_true", help="fetch what is missing")
+    parser.add_argument("--extra", default="", metavar="TEXT",
+                        help="further configuration, as: myelin { workers: 4 }")
     parser.add_argument("--only", help="clients, with commas: " + ",".join(CLIENTS))
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     tally = Tally(options.verbose)
     if options.oracle:
-        run_clients(options, os.path.abspath(options.oracle), "oracle ", tally)
-    run_clients(options, os.path.abspath(options.server), "", tally)
+        run_clients(options, Target("oracle ", options.oracle, ""), tally)
+    run_clients(options, Target("", options.server, options.extra), tally)
     print("\n".join(tally.failures))
     print(tally.summary())
     if tally.counts["fail"]:
