@@ -137,6 +137,7 @@ static void make_settings(struct server_monitor *m, const struct server_monitor_
     m->account = (struct monitor_account){parts->account_name, parts->account};
     to->accounts = &m->account;
     to->account_count = 1;
+    to->log = parts->client->log;
     to->version = SERVER_NATS_VERSION;
     to->base_path = bytes_of(parts->options->monitor.base_path);
     if (to->base_path.size > 0 && to->base_path.at[to->base_path.size - 1] == '/')

@@ -13,6 +13,7 @@
 #include "runtime/buf.h"
 
 #define DESCRIBE_SUBS_MAX 256u
+#define GLOBAL_ACCOUNT "$G" /* everybody's */
 #define DESCRIBE_TEXT_MAX ((size_t)64 << 10)
 
 /* A slice while it is being gathered: texts move as they grow, so pointers come last. */
@@ -135,6 +136,8 @@ static void fill_info(const struct client *c, char ip[NET_HOST_MAX], struct conn
         .sub_count = c->subs.live,
     };
     fill_identity(c, info);
+    if (c->account.id != 0 && client_is_open(c))
+        info->auth.name_tag = BYTES(GLOBAL_ACCOUNT);
 }
 
 static struct buf *make_record(const struct client *c, struct slice_texts *slice,
@@ -198,6 +201,8 @@ struct buf *client_last_record(const struct client *c, enum closed_state reason)
     if (count_max > 0)
         gather(c, 0, count_max, &slice);
     slice.next = 0;
+    for (uint32_t i = 0; i < slice.count; i++) /* the reference tells it here alone */
+        slice.subs[i].account = slice.subs[i].account_tag = BYTES(GLOBAL_ACCOUNT);
     struct buf *record = make_record(c, &slice, reason);
     slice_end(&slice);
     return record;

@@ -9,6 +9,8 @@
 #include "runtime/msg.h"
 #include "runtime/net.h"
 
+struct log;
+
 struct monitor_account {
     const char *name;
     struct actor_ref actor;
@@ -28,6 +30,7 @@ struct monitor_settings {
     uint16_t worker_count;
     const struct monitor_account *accounts;
     uint32_t account_count;
+    const struct log *log;
     const char *version; /* as the index has it */
     struct bytes base_path;
 };

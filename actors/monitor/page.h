@@ -86,6 +86,9 @@ extern const struct page_class page_tracez;
 extern const struct page_class page_routez;
 extern const struct page_class page_gatewayz;
 extern const struct page_class page_leafz;
+extern const struct page_class page_jsz;
+extern const struct page_class page_accountz;
+extern const struct page_class page_accstatz;
 extern const struct page_class page_absent;
 
 #endif

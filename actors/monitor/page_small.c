@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* page_small.c -- pages of one piece, and which page is which.
  *
- * /routez, /gatewayz and /leafz say what a server says that has none of these: this one has none yet.
+ * /routez, /gatewayz, /leafz and /jsz say what a server says that has none of these: this one has none
+ * yet.
  */
+#include "actors/logger/logger_msg.h"
 #include "actors/monitor/page.h"
+#include "protocols/json/go_text.h"
 #include "protocols/monitor/healthz.h"
 #include "runtime/base/check.h"
+
+#define LOG_TEXT_MAX 4096
 
 const struct page_class *page_class_of(enum monitor_page which)
 {
@@ -21,9 +26,9 @@ const struct page_class *page_class_of(enum monitor_page which)
     case MONITOR_HEALTHZ: return &page_healthz;
     case MONITOR_ACTORZ: return &page_actorz;
     case MONITOR_TRACEZ: return &page_tracez;
-    case MONITOR_JSZ:
-    case MONITOR_ACCOUNTZ:
-    case MONITOR_ACCSTATZ:
+    case MONITOR_JSZ: return &page_jsz;
+    case MONITOR_ACCOUNTZ: return &page_accountz;
+    case MONITOR_ACCSTATZ: return &page_accstatz;
     case MONITOR_RAFTZ:
     case MONITOR_EXPVAR:
     case MONITOR_STACKSZ:
@@ -127,6 +132,61 @@ static enum page_step leafz_step(struct page *p)
 
 const struct page_class page_leafz = {.size = sizeof(struct page), .step = leafz_step};
 
+/* --- /jsz: JetStream is off ---------------------------------------------------------------------- */
+
+static int jsz_begin(struct page *p)
+{
+    /* In the reference's order; what they say does not matter where there is nothing. */
+    static const char *const flags[] = {"accounts", "streams", "consumers", "direct-consumers",
+                                        "config"};
+    static const char *const more[] = {"leader-only", "raft", "stream-leader-only"};
+    bool flag;
+    int64_t number;
+    int status = 0;
+    for (unsigned i = 0; status == 0 && i < sizeof flags / sizeof *flags; i++)
+        status = monitor_args_bool(&p->args, flags[i], &flag, &p->refusal);
+    if (status == 0)
+        status = monitor_args_int(&p->args, "offset", &number, &p->refusal);
+    if (status == 0)
+        status = monitor_args_int(&p->args, "limit", &number, &p->refusal);
+    for (unsigned i = 0; status == 0 && i < sizeof more / sizeof *more; i++)
+        status = monitor_args_bool(&p->args, more[i], &flag, &p->refusal);
+    return status;
+}
+
+static void put_zeros(struct json *j, const char *const *names, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        json_put_int(j, names[i], 0);
+}
+
+#define PUT_ZEROS(j, ...)                                                                          \
+    put_zeros((j), (const char *const[]){__VA_ARGS__},                                             \
+              sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+static enum page_step jsz_step(struct page *p)
+{
+    struct json *j = &p->json;
+    json_object_begin(j);
+    PUT_ZEROS(j, "memory", "storage", "reserved_memory", "reserved_storage", "accounts",
+              "ha_assets");
+    json_put_object(j, "api");
+    PUT_ZEROS(j, "level", "total", "errors");
+    json_object_end(j);
+    json_put_string(j, "server_id", page_server_id(p));
+    json_put_time(j, "now", p->now_ns);
+    json_put_bool(j, "disabled", true);
+    json_put_object(j, "config");
+    PUT_ZEROS(j, "max_memory", "max_storage");
+    json_object_end(j);
+    PUT_ZEROS(j, "streams", "consumers", "messages", "bytes", "total");
+    json_object_end(j);
+    return PAGE_ENDS;
+}
+
+const struct page_class page_jsz = {
+    .size = sizeof(struct page), .begin = jsz_begin, .step = jsz_step};
+
 /* --- /healthz ----------------------------------------------------------------------------------- */
 
 struct healthz_page {
@@ -139,7 +199,21 @@ struct healthz_page {
 static int healthz_begin(struct page *p)
 {
     struct healthz_page *h = (struct healthz_page *)(void *)p;
-    return healthz_options_parse(&p->args, &h->options, &p->refusal);
+    int status = healthz_options_parse(&p->args, &h->options, &p->refusal);
+    if (status == 0 && h->options.js_enabled)
+        LOG_WARN(p->settings->log,
+                 "Healthcheck: js-enabled deprecated, use js-enabled-only instead");
+    return status;
+}
+
+/* The text is quoted, and has quotes itself. */
+static void log_failure(const struct page *p, const char *error)
+{
+    struct output text;
+    output_init(&text, LOG_TEXT_MAX);
+    go_text_quote(&text, bytes_of(error));
+    LOG_WARN(p->settings->log, "Healthcheck failed: %.*s", (int)text.size, text.at);
+    output_done(&text);
 }
 
 static enum page_step healthz_step(struct page *p)
@@ -156,6 +230,10 @@ static enum page_step healthz_step(struct page *p)
         h->listening ? NULL : "failed to be ready for connections after 1ms: server: not listening";
     struct healthz_verdict verdict = healthz_judge(&h->options, not_ready);
     p->status = verdict.code;
+    if (verdict.error != NULL && h->options.details)
+        LOG_WARN(p->settings->log, "Healthcheck failed: 1 errors");
+    else if (verdict.error != NULL)
+        log_failure(p, verdict.error);
     p->json.layout = JSON_COMPACT;
     healthz_write(&p->json, &h->options, &verdict);
     return PAGE_ENDS;

@@ -63,10 +63,10 @@ const char *monitor_page_path(enum monitor_page page)
 
 static void write_link(struct output *o, struct bytes base, const struct page *page)
 {
-    output_text(o, "<li><a href=\".");
+    output_text(o, "<li><a href=.");
     output_add(o, base);
     output_text(o, page->path);
-    output_text(o, "\">");
+    output_text(o, ">");
     output_text(o, page->title);
     output_text(o, "</a> <code>");
     output_text(o, page->path);
