@@ -315,7 +315,7 @@ struct actor_ref client_spawn(const struct client_settings *settings,
         .self = c->actor.self, .echo = true, .drop_when_pressed = settings->no_stall};
     c->verbose = c->pedantic = true; /* until CONNECT says otherwise */
     c->subs.seed = cid;
-    c->start_wall_ns = c->last_wall_ns = wall_ns();
+    c->start_wall_ns = wall_ns();
     struct client_begin *m = MSG_NEW(client_types, CLIENT_BEGIN, client_begin);
     m->accepted = *accepted;
     m->refuse = refuse;

@@ -232,6 +232,7 @@ void client_on_batch(struct client *c, struct batch *batch)
 {
     (void)actor_inflight_add(c->actor.self, -(int64_t)batch->bytes);
     actor_worked(&c->actor, batch->bytes);
+    c->last_out_ms = now_ms();
     if (passes_whole(c, batch)) {
         deliver_whole(c, batch);
     } else {

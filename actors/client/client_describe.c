@@ -13,6 +13,7 @@
 #include "runtime/buf.h"
 
 #define DESCRIBE_SUBS_MAX 256u
+#define NS_PER_MS 1000000
 #define GLOBAL_ACCOUNT "$G" /* everybody's */
 #define DESCRIBE_TEXT_MAX ((size_t)64 << 10)
 
@@ -114,6 +115,17 @@ static void fill_identity(const struct client *c, struct conn_info *info)
         info->auth.user = BYTES("[REDACTED]");
 }
 
+/* Kept by the monotonic clock, and to the millisecond. */
+static int64_t last_activity_ns(const struct client *c)
+{
+    uint64_t last_ms = c->last_in_ms > c->last_out_ms ? c->last_in_ms : c->last_out_ms;
+    if (last_ms == 0)
+        return c->start_wall_ns;
+    DCHECK(last_ms <= now_ms());
+    int64_t last_ns = wall_ns() - (int64_t)(now_ms() - last_ms) * NS_PER_MS;
+    return last_ns < c->start_wall_ns ? c->start_wall_ns : last_ns;
+}
+
 static void fill_info(const struct client *c, char ip[NET_HOST_MAX], struct conn_info *info)
 {
     uint16_t port = 0;
@@ -125,7 +137,7 @@ static void fill_info(const struct client *c, char ip[NET_HOST_MAX], struct conn
         .ip = bytes_of(ip),
         .port = port,
         .start_ns = c->start_wall_ns,
-        .last_ns = c->last_wall_ns < c->start_wall_ns ? c->start_wall_ns : c->last_wall_ns,
+        .last_ns = last_activity_ns(c),
         .rtt_ns = (int64_t)c->rtt_ns,
         .pending_bytes = (int64_t)c->out.bytes,
         .in_msgs = (int64_t)c->in_msgs,

@@ -144,6 +144,7 @@ void client_publish(struct client *c, const struct publication *m, const char *l
 {
     c->in_msgs++;
     c->in_bytes += m->payload_size;
+    c->last_in_ms = now_ms();
     COUNTER_ADD(&c->counters->in_msgs, 1);
     COUNTER_ADD(&c->counters->in_bytes, m->payload_size);
     if (client_traces(c))

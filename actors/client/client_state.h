@@ -81,8 +81,8 @@ struct client {
     uint64_t hold_until_ms;
     uint64_t write_since_ms; /* when the kernel stopped taking bytes */
     uint64_t last_in_ms;     /* messages, subscriptions or a PING came */
+    uint64_t last_out_ms;    /* messages went out */
     int64_t start_wall_ns;
-    int64_t last_wall_ns;
     uint64_t ping_sent_ns;
     uint64_t rtt_ns; /* 0: not measured yet */
     uint64_t in_msgs;
