@@ -10,7 +10,7 @@
 #include "protocols/monitor/healthz.h"
 #include "runtime/base/check.h"
 
-#define LOG_TEXT_MAX 4096
+#define FAILURE_TEXT_MAX 4096
 
 const struct page_class *page_class_of(enum monitor_page which)
 {
@@ -210,7 +210,7 @@ static int healthz_begin(struct page *p)
 static void log_failure(const struct page *p, const char *error)
 {
     struct output text;
-    output_init(&text, LOG_TEXT_MAX);
+    output_init(&text, FAILURE_TEXT_MAX);
     go_text_quote(&text, bytes_of(error));
     LOG_WARN(p->settings->log, "Healthcheck failed: %.*s", (int)text.size, text.at);
     output_done(&text);
