@@ -52,7 +52,7 @@ struct connz_making {
     struct buf *subs; /* given: a record with the next slice of the row at hand */
 };
 
-static struct connz_making *state_of(struct page *p)
+static struct connz_making *making_of(struct page *p)
 {
     return (struct connz_making *)(void *)p;
 }
@@ -74,7 +74,7 @@ static bool is_known_account(const struct page *p, struct bytes name)
 
 static int connz_begin_page(struct page *p)
 {
-    struct connz_making *s = state_of(p);
+    struct connz_making *s = making_of(p);
     int status = connz_options_parse(&p->args, &s->options, &p->refusal);
     if (status != 0)
         return status;
@@ -320,7 +320,7 @@ static enum page_step step_written(struct connz_making *s)
 
 static enum page_step connz_step(struct page *p)
 {
-    struct connz_making *s = state_of(p);
+    struct connz_making *s = making_of(p);
     switch (s->phase) {
     case ENDED: return step_ended(s);
     case LISTED: return step_listed(s);
@@ -372,7 +372,7 @@ static void on_described(struct connz_making *s, struct client_described *m)
 
 static void connz_answer(struct page *p, struct msg *m)
 {
-    struct connz_making *s = state_of(p);
+    struct connz_making *s = making_of(p);
     switch (m->type->kind) {
     case MONITOR_CONN_LISTENER: on_listed(s, (struct listener_reported *)(void *)m); break;
     case MONITOR_CONN_CLOSED: on_ended(s, (struct listener_closed_told *)(void *)m); break;
@@ -381,9 +381,16 @@ static void connz_answer(struct page *p, struct msg *m)
     }
 }
 
+/* A client that has ended is left out. A listener that has: the server is stopping. */
+static void connz_gone(struct page *p, uint32_t tag)
+{
+    (void)tag;
+    making_of(p)->ended_more = false;
+}
+
 static void connz_done(struct page *p)
 {
-    struct connz_making *s = state_of(p);
+    struct connz_making *s = making_of(p);
     for (uint32_t i = 0; i < s->fetched_count; i++)
         buf_unref(&s->fetched[i]);
     buf_unref(&s->subs);
@@ -396,5 +403,6 @@ const struct page_class page_connz = {
     .begin = connz_begin_page,
     .step = connz_step,
     .answer = connz_answer,
+    .gone = connz_gone,
     .done = connz_done,
 };
