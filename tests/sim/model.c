@@ -61,21 +61,44 @@ bool model_matches(const char *pattern, const char *subject)
     }
 }
 
-char model_payload_byte(uint32_t id, uint32_t at)
+static char payload_byte(uint32_t id, uint32_t at)
+{
+    return (char)('a' + (at * 7 + id * 13 + at / 31) % 26);
+}
+
+static uint32_t payload_number(uint32_t id, char text[12])
+{
+    return (uint32_t)snprintf(text, 12, "%" PRIu32 " ", id);
+}
+
+void model_payload(uint32_t id, char *at, uint32_t size)
 {
     char text[12];
-    int digits = snprintf(text, sizeof text, "%" PRIu32 " ", id);
-    return at < (uint32_t)digits ? text[at] : (char)('a' + (at * 7 + id * 13 + at / 31) % 26);
+    uint32_t digits = payload_number(id, text);
+    for (uint32_t i = 0; i < size; i++)
+        at[i] = i < digits ? text[i] : payload_byte(id, i);
+}
+
+bool model_payload_is(uint32_t id, const char *at, size_t size)
+{
+    char text[12];
+    uint32_t digits = payload_number(id, text);
+    if (size < digits || memcmp(at, text, digits) != 0)
+        return false;
+    for (uint32_t i = digits; i < size; i++)
+        if (at[i] != payload_byte(id, i))
+            return false;
+    return true;
 }
 
 /* --- bits and lists ----------------------------------------------------------------------------- */
 
-static bool seen(const struct sub *sub, uint32_t id)
+static bool seen(const struct model_sub *sub, uint32_t id)
 {
     return id / 8 < sub->seen_size && (sub->seen[id / 8] >> (id % 8) & 1) != 0;
 }
 
-static void mark_seen(struct sub *sub, uint32_t id)
+static void mark_seen(struct model_sub *sub, uint32_t id)
 {
     if (id / 8 >= sub->seen_size) {
         size_t size = id / 8 * 2 + 64;
@@ -87,7 +110,7 @@ static void mark_seen(struct sub *sub, uint32_t id)
     sub->seen[id / 8] |= (uint8_t)(1u << (id % 8));
 }
 
-static void owe(struct sub *sub, uint32_t id)
+static void owe(struct model_sub *sub, uint32_t id)
 {
     if (sub->owed_count == sub->owed_capacity)
         sub->owed = grown(sub->owed, &sub->owed_capacity, sizeof *sub->owed);
@@ -96,12 +119,12 @@ static void owe(struct sub *sub, uint32_t id)
 
 /* --- actions ------------------------------------------------------------------------------------ */
 
-struct sub *model_subscribe(struct model *model, struct party *party, uint32_t sid,
+struct model_sub *model_subscribe(struct model *model, struct party *party, uint32_t sid,
                             const char *pattern, uint32_t queue, uint64_t op)
 {
     if (model->sub_count == model->sub_capacity)
         model->subs = grown(model->subs, &model->sub_capacity, sizeof *model->subs);
-    struct sub *sub = calloc(1, sizeof *sub);
+    struct model_sub *sub = calloc(1, sizeof *sub);
     CHECK(sub != NULL && strlen(pattern) < SUBJECT_MAX);
     model->subs[model->sub_count++] = sub;
     sub->party = party;
@@ -113,7 +136,7 @@ struct sub *model_subscribe(struct model *model, struct party *party, uint32_t s
     return sub;
 }
 
-void model_unsubscribe(struct model *model, struct sub *sub, uint32_t max, uint64_t op)
+void model_unsubscribe(struct model *model, struct model_sub *sub, uint32_t max, uint64_t op)
 {
     model->order++;
     if (max > 0 && sub->received < max) {
@@ -125,23 +148,23 @@ void model_unsubscribe(struct model *model, struct sub *sub, uint32_t max, uint6
     sub->unsub_op = op;
 }
 
-static bool may_reach(const struct sub *sub, const struct pub *pub)
+static bool may_reach(const struct model_sub *sub, const struct model_pub *pub)
 {
     return !sub->ended && model_matches(sub->pattern, pub->subject) &&
            (sub->party != pub->party || pub->party->echo);
 }
 
 /* The server may not know yet that the member's connection is over, and give it messages. */
-static bool may_linger(const struct model *model, const struct sub *sub)
+static bool may_linger(const struct model *model, const struct model_sub *sub)
 {
     return sub->ended && sub->queue != NO_QUEUE && !sub->unsub_confirmed &&
            sim_now_ns(model->run->sim) < sub->ended_ns + LINGER_NS;
 }
 
-static void find_receivers(struct model *model, struct pub *pub)
+static void find_receivers(struct model *model, struct model_pub *pub)
 {
     for (size_t i = 0; i < model->sub_count; i++) {
-        struct sub *sub = model->subs[i];
+        struct model_sub *sub = model->subs[i];
         if (may_linger(model, sub) && model_matches(sub->pattern, pub->subject))
             pub->group_excused[sub->queue] = 1;
         if (sub->in_force_at == 0 || sub->unsub_at != 0 || !may_reach(sub, pub))
@@ -155,12 +178,12 @@ static void find_receivers(struct model *model, struct pub *pub)
     }
 }
 
-struct pub *model_publish(struct model *model, struct party *party, const char *subject,
+struct model_pub *model_publish(struct model *model, struct party *party, const char *subject,
                           const char *reply, uint32_t size, bool header, uint64_t op)
 {
     if (model->pub_count == model->pub_capacity)
         model->pubs = grown(model->pubs, &model->pub_capacity, sizeof *model->pubs);
-    struct pub *pub = calloc(1, sizeof *pub);
+    struct model_pub *pub = calloc(1, sizeof *pub);
     CHECK(pub != NULL && strlen(subject) < SUBJECT_MAX && strlen(reply) < SUBJECT_MAX);
     pub->id = (uint32_t)model->pub_count;
     model->pubs[model->pub_count++] = pub;
@@ -176,10 +199,10 @@ struct pub *model_publish(struct model *model, struct party *party, const char *
     return pub;
 }
 
-static void excuse_group(struct model *model, const struct sub *sub)
+static void excuse_group(struct model *model, const struct model_sub *sub)
 {
     for (size_t i = 0; i < model->pub_count; i++) {
-        struct pub *pub = model->pubs[i];
+        struct model_pub *pub = model->pubs[i];
         if (pub->group_got[sub->queue] == 0 && model_matches(sub->pattern, pub->subject))
             pub->group_excused[sub->queue] = 1;
     }
@@ -189,7 +212,7 @@ void model_connection_over(struct model *model, struct party *party)
 {
     model->order++;
     for (size_t i = 0; i < model->sub_count; i++) {
-        struct sub *sub = model->subs[i];
+        struct model_sub *sub = model->subs[i];
         if (sub->party != party || sub->ended)
             continue;
         sub->ended = true;
@@ -209,23 +232,23 @@ static void now_in_force(struct model *model, struct party *party, uint64_t op)
         return;
     party->in_force_op = op;
     for (size_t i = 0; i < model->sub_count; i++) {
-        struct sub *sub = model->subs[i];
+        struct model_sub *sub = model->subs[i];
         if (sub->party == party && !sub->ended && sub->in_force_at == 0 && sub->op <= op)
             sub->in_force_at = model->order;
     }
 }
 
-static bool maximum_reached(const struct sub *sub)
+static bool maximum_reached(const struct model_sub *sub)
 {
     return sub->max > 0 && sub->received >= sub->max;
 }
 
 /* O4 with O5: what was out before the PING was sent has come. */
-static void check_owed(struct model *model, struct sub *sub, uint64_t ping_at)
+static void check_owed(struct model *model, struct model_sub *sub, uint64_t ping_at)
 {
     size_t kept = 0;
     for (size_t i = 0; i < sub->owed_count; i++) {
-        const struct pub *pub = model->pubs[sub->owed[i]];
+        const struct model_pub *pub = model->pubs[sub->owed[i]];
         if (seen(sub, pub->id))
             continue;
         if (sub->unsub_at != 0 || maximum_reached(sub))
@@ -245,7 +268,7 @@ void model_pong(struct model *model, struct party *party, uint64_t op, uint64_t 
     model->order++;
     now_in_force(model, party, op);
     for (size_t i = model->pub_count; i-- > 0;) {
-        struct pub *pub = model->pubs[i];
+        struct model_pub *pub = model->pubs[i];
         if (pub->party != party || pub->connection != party->connection || pub->op > op)
             continue;
         if (pub->out_at != 0)
@@ -253,7 +276,7 @@ void model_pong(struct model *model, struct party *party, uint64_t op, uint64_t 
         pub->out_at = model->order;
     }
     for (size_t i = 0; i < model->sub_count; i++) {
-        struct sub *sub = model->subs[i];
+        struct model_sub *sub = model->subs[i];
         if (sub->party != party || sub->ended)
             continue;
         if (sub->unsub_at != 0 && sub->unsub_op <= op)
@@ -264,7 +287,7 @@ void model_pong(struct model *model, struct party *party, uint64_t op, uint64_t 
     }
 }
 
-static void check_order(struct model *model, struct sub *sub, const struct pub *pub)
+static void check_order(struct model *model, struct model_sub *sub, const struct model_pub *pub)
 {
     struct party *to = sub->party;
     unsigned from = pub->party->number;
@@ -275,7 +298,7 @@ static void check_order(struct model *model, struct sub *sub, const struct pub *
     to->last_op[from] = pub->op;
 }
 
-void model_message(struct model *model, struct sub *sub, struct pub *pub)
+void model_message(struct model *model, struct model_sub *sub, struct model_pub *pub)
 {
     struct run *run = model->run;
     model->order++;
@@ -310,7 +333,7 @@ void model_message(struct model *model, struct sub *sub, struct pub *pub)
         now_in_force(model, pub->party, pub->op);
 }
 
-void model_no_responders(struct model *model, struct party *party, struct pub *pub)
+void model_no_responders(struct model *model, struct party *party, struct model_pub *pub)
 {
     model->order++;
     if (pub->party != party)
@@ -318,7 +341,7 @@ void model_no_responders(struct model *model, struct party *party, struct pub *p
     if (!pub->receivers)
         return;
     for (size_t i = 0; i < model->sub_count; i++) {
-        const struct sub *sub = model->subs[i];
+        const struct model_sub *sub = model->subs[i];
         if (sub->in_force_at != 0 && sub->in_force_at < pub->sent_at && sub->unsub_at == 0 &&
             sub->max == 0 && may_reach(sub, pub)) {
             run_fail(model->run, "party %u was told of no responders to %s, but party %u sid %u is one",
@@ -330,10 +353,10 @@ void model_no_responders(struct model *model, struct party *party, struct pub *p
 
 /* --- the end ------------------------------------------------------------------------------------ */
 
-static bool has_steady_member(const struct model *model, const struct pub *pub, uint32_t queue)
+static bool has_steady_member(const struct model *model, const struct model_pub *pub, uint32_t queue)
 {
     for (size_t i = 0; i < model->sub_count; i++) {
-        const struct sub *sub = model->subs[i];
+        const struct model_sub *sub = model->subs[i];
         if (sub->queue == queue && sub->in_force_at != 0 && sub->in_force_at < pub->sent_at &&
             sub->unsub_at == 0 && sub->max == 0 && may_reach(sub, pub))
             return true;
@@ -344,7 +367,7 @@ static bool has_steady_member(const struct model *model, const struct pub *pub, 
 void model_check_groups(struct model *model)
 {
     for (size_t i = 0; i < model->pub_count; i++) {
-        const struct pub *pub = model->pubs[i];
+        const struct model_pub *pub = model->pubs[i];
         for (uint32_t q = 0; q < QUEUES_MAX; q++)
             if (pub->group_owed[q] && !pub->group_excused[q] && !pub->group_got[q] &&
                 pub->out_at != 0 && has_steady_member(model, pub, q))

@@ -28,7 +28,7 @@
 
 struct party;
 
-struct sub {
+struct model_sub {
     struct party *party;
     uint32_t sid;
     uint32_t queue; /* "q0", "q1", ...; NO_QUEUE: plain */
@@ -53,7 +53,7 @@ struct sub {
     size_t owed_capacity;
 };
 
-struct pub {
+struct model_pub {
     uint32_t id;
     struct party *party;
     uint32_t connection; /* which one of its party */
@@ -75,10 +75,10 @@ struct model {
     uint64_t order; /* of all actions and frames */
     struct party *parties[PARTIES_MAX];
     unsigned party_count;
-    struct sub **subs;
+    struct model_sub **subs;
     size_t sub_count;
     size_t sub_capacity;
-    struct pub **pubs;
+    struct model_pub **pubs;
     size_t pub_count;
     size_t pub_capacity;
     uint64_t delivered;
@@ -88,23 +88,24 @@ void model_init(struct model *model, struct run *run);
 void model_done(struct model *model);
 
 /* Actions, when they are sent. */
-struct sub *model_subscribe(struct model *model, struct party *party, uint32_t sid,
+struct model_sub *model_subscribe(struct model *model, struct party *party, uint32_t sid,
                             const char *pattern, uint32_t queue, uint64_t op);
-void model_unsubscribe(struct model *model, struct sub *sub, uint32_t max, uint64_t op);
-struct pub *model_publish(struct model *model, struct party *party, const char *subject,
+void model_unsubscribe(struct model *model, struct model_sub *sub, uint32_t max, uint64_t op);
+struct model_pub *model_publish(struct model *model, struct party *party, const char *subject,
                           const char *reply, uint32_t size, bool header, uint64_t op);
 void model_connection_over(struct model *model, struct party *party);
 
 /* What comes. A PONG for a PING with operation number op, sent at ping_at. */
 void model_pong(struct model *model, struct party *party, uint64_t op, uint64_t ping_at);
-void model_message(struct model *model, struct sub *sub, struct pub *pub);
-void model_no_responders(struct model *model, struct party *party, struct pub *pub);
+void model_message(struct model *model, struct model_sub *sub, struct model_pub *pub);
+void model_no_responders(struct model *model, struct party *party, struct model_pub *pub);
 
 /* After all have flushed: queue groups. */
 void model_check_groups(struct model *model);
 
 bool model_matches(const char *pattern, const char *subject);
-/* Byte `at` of publication `id`'s payload; it begins with its number in text. */
-char model_payload_byte(uint32_t id, uint32_t at);
+/* The payload of publication `id`: its number in text, then bytes that depend on number and place. */
+void model_payload(uint32_t id, char *at, uint32_t size);
+bool model_payload_is(uint32_t id, const char *at, size_t size);
 
 #endif

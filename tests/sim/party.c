@@ -15,9 +15,7 @@
 
 /* --- sending ------------------------------------------------------------------------------------ */
 
-static void say(struct party *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(struct party *p, const char *format, ...)
+void party_say(struct party *p, const char *format, ...)
 {
     char text[512];
     va_list args;
@@ -28,50 +26,49 @@ static void say(struct party *p, const char *format, ...)
     sim_client_send(p->client, (struct bytes){text, (size_t)size});
 }
 
-struct sub *party_subscribe(struct party *p, const char *pattern, uint32_t queue)
+struct model_sub *party_subscribe(struct party *p, const char *pattern, uint32_t queue)
 {
     CHECK(party_ready(p));
     uint32_t sid = ++p->next_sid;
     if (queue == NO_QUEUE)
-        say(p, "SUB %s %" PRIu32 "\r\n", pattern, sid);
+        party_say(p, "SUB %s %" PRIu32 "\r\n", pattern, sid);
     else
-        say(p, "SUB %s q%" PRIu32 " %" PRIu32 "\r\n", pattern, queue, sid);
+        party_say(p, "SUB %s q%" PRIu32 " %" PRIu32 "\r\n", pattern, queue, sid);
     return model_subscribe(p->model, p, sid, pattern, queue, ++p->op);
 }
 
-void party_unsubscribe(struct party *p, struct sub *sub, uint32_t max)
+void party_unsubscribe(struct party *p, struct model_sub *sub, uint32_t max)
 {
     CHECK(party_ready(p) && sub->party == p && !sub->ended);
     if (max == 0)
-        say(p, "UNSUB %" PRIu32 "\r\n", sub->sid);
+        party_say(p, "UNSUB %" PRIu32 "\r\n", sub->sid);
     else
-        say(p, "UNSUB %" PRIu32 " %" PRIu32 "\r\n", sub->sid, max);
+        party_say(p, "UNSUB %" PRIu32 " %" PRIu32 "\r\n", sub->sid, max);
     model_unsubscribe(p->model, sub, max, ++p->op);
 }
 
-static void say_payload(struct party *p, const struct pub *pub)
+static void say_payload(struct party *p, const struct model_pub *pub)
 {
     char *payload = malloc(pub->size + 2u);
     CHECK(payload != NULL);
-    for (uint32_t i = 0; i < pub->size; i++)
-        payload[i] = model_payload_byte(pub->id, i);
+    model_payload(pub->id, payload, pub->size);
     memcpy(payload + pub->size, "\r\n", 2);
     sim_client_send(p->client, (struct bytes){payload, pub->size + 2u});
     free(payload);
 }
 
-struct pub *party_publish(struct party *p, const char *subject, const char *reply, uint32_t size,
+struct model_pub *party_publish(struct party *p, const char *subject, const char *reply, uint32_t size,
                           bool header)
 {
     CHECK(party_ready(p));
-    struct pub *pub = model_publish(p->model, p, subject, reply, size < 12 ? 12 : size,
+    struct model_pub *pub = model_publish(p->model, p, subject, reply, size < 12 ? 12 : size,
                                     header && p->headers, ++p->op);
     const char *blank = *reply == '\0' ? "" : " ";
     if (pub->header)
-        say(p, "HPUB %s%s%s %zu %zu\r\n" HEADER, subject, blank, reply, strlen(HEADER),
+        party_say(p, "HPUB %s%s%s %zu %zu\r\n" HEADER, subject, blank, reply, strlen(HEADER),
             strlen(HEADER) + pub->size);
     else
-        say(p, "PUB %s%s%s %" PRIu32 "\r\n", subject, blank, reply, pub->size);
+        party_say(p, "PUB %s%s%s %" PRIu32 "\r\n", subject, blank, reply, pub->size);
     say_payload(p, pub);
     return pub;
 }
@@ -81,7 +78,7 @@ void party_ping(struct party *p)
     CHECK(party_ready(p));
     if (p->ping_count == PINGS_MAX)
         return;
-    say(p, "PING\r\n");
+    party_say(p, "PING\r\n");
     struct party_ping *ping = &p->pings[(p->ping_first + p->ping_count++) % PINGS_MAX];
     *ping = (struct party_ping){++p->op, ++p->model->order};
 }
@@ -108,11 +105,11 @@ static void cut(char *line, struct words *words)
         words->at[words->count++] = word;
 }
 
-static struct sub *sub_of(const struct party *p, const char *sid)
+static struct model_sub *sub_of(const struct party *p, const char *sid)
 {
     uint32_t number = (uint32_t)strtoul(sid, NULL, 10);
     for (size_t i = p->model->sub_count; i-- > 0;) {
-        struct sub *sub = p->model->subs[i];
+        struct model_sub *sub = p->model->subs[i];
         if (sub->party == p && sub->sid == number && !sub->ended)
             return sub;
     }
@@ -129,23 +126,13 @@ static void on_no_responders(struct party *p, const char *subject)
         model_no_responders(p->model, p, p->model->pubs[id]);
 }
 
-static bool payload_is(const struct pub *pub, const char *payload, size_t size)
-{
-    if (size != pub->size)
-        return false;
-    for (uint32_t i = 0; i < pub->size; i++)
-        if (payload[i] != model_payload_byte(pub->id, i))
-            return false;
-    return true;
-}
-
 static void on_frame(struct party *p, const struct words *words, const char *payload, size_t header,
                      size_t size)
 {
     struct run *run = p->model->run;
     unsigned numbers = *words->at[0] == 'H' ? 2 : 1;
     const char *reply = words->count == 4 + numbers ? words->at[3] : "";
-    struct sub *sub = sub_of(p, words->at[2]);
+    struct model_sub *sub = sub_of(p, words->at[2]);
     p->frames++;
     if (sub == NULL) {
         run_fail(run, "party %u got a message for sid %s, which it does not have", p->number,
@@ -157,9 +144,10 @@ static void on_frame(struct party *p, const struct words *words, const char *pay
         return;
     }
     uint32_t id = (uint32_t)strtoul(payload + header, NULL, 10);
-    struct pub *pub = id < p->model->pub_count ? p->model->pubs[id] : NULL;
+    struct model_pub *pub = id < p->model->pub_count ? p->model->pubs[id] : NULL;
     if (pub == NULL || strcmp(pub->subject, words->at[1]) != 0 || strcmp(pub->reply, reply) != 0 ||
-        (header > 0) != (pub->header && p->headers) || !payload_is(pub, payload + header, size - header)) {
+        (header > 0) != (pub->header && p->headers) || size - header != pub->size ||
+        !model_payload_is(id, payload + header, size - header)) {
         run_fail(run, "party %u sid %u got a message on %s that nobody sent so", p->number, sub->sid,
                  words->at[1]);
         return;
@@ -219,7 +207,7 @@ static void on_info(struct party *p)
     if (p->connected)
         return;
     p->connected = true;
-    say(p, "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":%s,\"headers\":%s,"
+    party_say(p, "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":%s,\"headers\":%s,"
            "\"no_responders\":%s,\"protocol\":1}\r\n",
         p->echo ? "true" : "false", p->headers ? "true" : "false",
         p->no_responders ? "true" : "false");
@@ -239,7 +227,7 @@ static size_t take_one(struct party *p, const char *at, size_t size)
     else if (strncmp(at, "PONG\r\n", 6) == 0)
         on_pong(p);
     else if (strncmp(at, "PING\r\n", 6) == 0)
-        say(p, "PONG\r\n");
+        party_say(p, "PONG\r\n");
     else if (strncmp(at, "-ERR", 4) == 0)
         on_err(p, at, line_size);
     else

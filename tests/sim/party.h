@@ -8,7 +8,7 @@
 #define PINGS_MAX 64u
 
 struct party;
-typedef void party_message_fn(struct party *party, struct sub *sub, struct pub *pub);
+typedef void party_message_fn(struct party *party, struct model_sub *sub, struct model_pub *pub);
 typedef void party_act_fn(struct party *party);
 
 struct party_ping {
@@ -57,11 +57,13 @@ void party_close(struct party *party);
 bool party_ready(const struct party *party); /* CONNECT was sent, and it is not over */
 
 /* queue: NO_QUEUE, or below QUEUES_MAX. */
-struct sub *party_subscribe(struct party *party, const char *pattern, uint32_t queue);
-void party_unsubscribe(struct party *party, struct sub *sub, uint32_t max);
-struct pub *party_publish(struct party *party, const char *subject, const char *reply, uint32_t size,
+struct model_sub *party_subscribe(struct party *party, const char *pattern, uint32_t queue);
+void party_unsubscribe(struct party *party, struct model_sub *sub, uint32_t max);
+struct model_pub *party_publish(struct party *party, const char *subject, const char *reply, uint32_t size,
                           bool header);
 void party_ping(struct party *party);
+/* Behind the model's back: what it says must not concern what the model knows. */
+void party_say(struct party *party, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool party_flushed(const struct party *party); /* no PONG is missing */
 
 #endif

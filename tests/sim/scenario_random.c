@@ -24,7 +24,7 @@ struct town;
 struct actor_mind {
     struct town *town;
     unsigned acts;
-    struct sub *subs[SUBS_MAX];
+    struct model_sub *subs[SUBS_MAX];
     unsigned sub_count;
 };
 
@@ -73,7 +73,7 @@ static struct actor_mind *mind_of(const struct party *p)
     return p->context;
 }
 
-static void remember_sub(struct actor_mind *mind, struct sub *sub)
+static void remember_sub(struct actor_mind *mind, struct model_sub *sub)
 {
     mind->subs[mind->sub_count++] = sub;
 }
@@ -85,7 +85,7 @@ static void act_subscribe(struct party *p)
         return;
     char pattern[SUBJECT_MAX];
     draw_subject(p, pattern, true);
-    struct sub *sub = party_subscribe(p, pattern, draw(p, 3) == 0 ? (uint32_t)draw(p, 2) : NO_QUEUE);
+    struct model_sub *sub = party_subscribe(p, pattern, draw(p, 3) == 0 ? (uint32_t)draw(p, 2) : NO_QUEUE);
     sub->responds = draw(p, 4) == 0;
     remember_sub(mind, sub);
     if (draw(p, 6) == 0)
@@ -98,7 +98,7 @@ static void act_unsubscribe(struct party *p)
     if (mind->sub_count == 0)
         return;
     unsigned nth = (unsigned)draw(p, mind->sub_count);
-    struct sub *sub = mind->subs[nth];
+    struct model_sub *sub = mind->subs[nth];
     mind->subs[nth] = mind->subs[--mind->sub_count];
     party_unsubscribe(p, sub, 0);
 }
@@ -131,14 +131,14 @@ static void act_request(struct party *p)
     char subject[SUBJECT_MAX];
     snprintf(inbox, sizeof inbox, "_INBOX.%u.%zu", p->number, p->model->pub_count);
     draw_subject(p, subject, false);
-    struct sub *sub = party_subscribe(p, inbox, NO_QUEUE);
+    struct model_sub *sub = party_subscribe(p, inbox, NO_QUEUE);
     if (draw(p, 2) == 0)
         party_unsubscribe(p, sub, 1);
     remember_sub(mind, sub);
     (void)party_publish(p, subject, inbox, draw_size(p), false);
 }
 
-static void respond(struct party *p, struct sub *sub, struct pub *pub)
+static void respond(struct party *p, struct model_sub *sub, struct model_pub *pub)
 {
     (void)sub;
     if (*pub->reply != '\0' && party_ready(p))

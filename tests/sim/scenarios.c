@@ -6,10 +6,23 @@
 #include "tests/sim/scenario.h"
 
 #define ROW(name, run, story) {#name, story, run, broker_payload, false, false}
+#define SLOW(name, run, story) {#name, story, run, broker_payload, true, false}
 
 const struct scenario scenarios[] = {
     ROW(ping_pong, scenario_ping_pong, "two actors of two workers hand a ball on"),
     ROW(echo, scenario_echo, "an echo server gives every byte back, in order, through a rough network"),
+    ROW(slots, scenario_slots, "actors ask, end and begin in reused slots: one answer each"),
+    ROW(flushes, scenario_flushes, "publisher flushes, subscriber flushes: the message is there"),
+    ROW(reply_finds_inbox, scenario_reply_finds_inbox,
+        "SUB, PUB: the answer arrives while the account removes many subscriptions"),
+    SLOW(reply_finds_inbox_large, scenario_reply_finds_inbox_large, "the same, with 100,000"),
+    ROW(maxima, scenario_maxima, "UNSUB n with 8 publishers: exactly n; groups hand the rest on"),
+    ROW(stalled_worker, scenario_stalled_worker,
+        "memory retired while a worker stands in its read section comes back after it"),
+    ROW(flood, scenario_flood, "clients in a ring flood each other: nobody hangs"),
+    ROW(pinned, scenario_pinned, "what a slow target pins is bounded by what it is charged"),
+    ROW(stop, scenario_stop, "a server ends with connections in all states"),
+    SLOW(stop_large, scenario_stop_large, "the same, with 10,000 connections"),
     ROW(random, scenario_random, "servers, clients, faults; then all heals, flushes and stops"),
     ROW(subjects, scenario_subjects, "subscribe, unsubscribe, publish against a flat model; no faults"),
 };

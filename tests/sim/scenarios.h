@@ -13,4 +13,18 @@ void scenario_echo(struct run *run);
 void scenario_random(struct run *run);
 void scenario_subjects(struct run *run);
 
+/* scenario_orders.c */
+void scenario_flushes(struct run *run);
+void scenario_reply_finds_inbox(struct run *run);
+void scenario_reply_finds_inbox_large(struct run *run);
+void scenario_maxima(struct run *run);
+
+/* scenario_stress.c */
+void scenario_slots(struct run *run);
+void scenario_stalled_worker(struct run *run);
+void scenario_flood(struct run *run);
+void scenario_pinned(struct run *run);
+void scenario_stop(struct run *run);
+void scenario_stop_large(struct run *run);
+
 #endif
