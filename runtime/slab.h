@@ -43,8 +43,8 @@ struct heap {
     struct slab_page *spare;
     unsigned spare_count;
     struct slab_region *regions;
-    uint64_t used_blocks;         /* handed out and not come home */
-    int poison;                   /* debug builds: what free and fresh memory is filled with, or -1 */
+    uint64_t used_blocks; /* handed out and not come home */
+    int poison;           /* debug builds: what free and fresh memory is filled with, or -1 */
     struct slab_block **outgoing; /* per worker: freed here, not yet sent home */
     struct slab_block **outgoing_last;
     _Alignas(64) _Atomic(struct slab_block *) returned; /* sent home by others */

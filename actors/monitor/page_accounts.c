@@ -10,8 +10,8 @@
 struct accounts_page {
     struct page page;
     bool asked;
-    bool unused;            /* /accstatz: those without connections too */
-    struct bytes name;      /* /accountz: of the account asked for; empty: all */
+    bool unused;       /* /accstatz: those without connections too */
+    struct bytes name; /* /accountz: of the account asked for; empty: all */
     int64_t connections;
     uint64_t subscriptions;
     uint64_t inserts;

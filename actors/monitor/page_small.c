@@ -160,8 +160,8 @@ static void put_zeros(struct json *j, const char *const *names, unsigned count)
         json_put_int(j, names[i], 0);
 }
 
-#define PUT_ZEROS(j, ...)                                                                          \
-    put_zeros((j), (const char *const[]){__VA_ARGS__},                                             \
+#define PUT_ZEROS(j, ...)                              \
+    put_zeros((j), (const char *const[]){__VA_ARGS__}, \
               sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
 static enum page_step jsz_step(struct page *p)
@@ -184,8 +184,9 @@ static enum page_step jsz_step(struct page *p)
     return PAGE_ENDS;
 }
 
-const struct page_class page_jsz = {
-    .size = sizeof(struct page), .begin = jsz_begin, .step = jsz_step};
+const struct page_class page_jsz = {.size = sizeof(struct page),
+                                    .begin = jsz_begin,
+                                    .step = jsz_step};
 
 /* --- /healthz ----------------------------------------------------------------------------------- */
 

@@ -31,8 +31,8 @@ static uint64_t pick(struct prng *prng, const uint64_t *of, unsigned count)
     return of[prng_below(prng, count)];
 }
 
-#define PICK(prng, ...)                                                       \
-    pick((prng), (const uint64_t[]){__VA_ARGS__},                             \
+#define PICK(prng, ...)                           \
+    pick((prng), (const uint64_t[]){__VA_ARGS__}, \
          (unsigned)(sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t)))
 
 void sim_options_draw(struct sim_options *options, struct prng *prng)
@@ -205,8 +205,8 @@ static bool run_someone(struct sim *sim)
     struct sim_set *clients = &sim->clients_runnable;
     if (workers->count + clients->count == 0)
         return false;
-    bool worker = clients->count == 0 ||
-                  (workers->count > 0 && prng_one_in(&sim->prng_schedule, 2));
+    bool worker =
+        clients->count == 0 || (workers->count > 0 && prng_one_in(&sim->prng_schedule, 2));
     struct sim_set *set = worker ? workers : clients;
     struct sim_member *member = set->members[prng_below(&sim->prng_schedule, set->count)];
     if (worker)

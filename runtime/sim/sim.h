@@ -122,7 +122,7 @@ void sim_wall_jump(struct world *world, int64_t ns);
 struct sim_client_events {
     void (*on_connected)(void *context, int status);
     void (*on_bytes)(void *context, struct bytes bytes); /* borrowed for the call */
-    void (*on_closed)(void *context, int status);        /* the peer's end or a reset; not our close */
+    void (*on_closed)(void *context, int status); /* the peer's end or a reset; not our close */
     void (*on_timer)(void *context);
 };
 

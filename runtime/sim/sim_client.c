@@ -32,7 +32,14 @@ struct sim_client {
     size_t queued_capacity;
 };
 
-enum client_event { CLIENT_CONNECTED, CLIENT_BYTES, CLIENT_ENDED, CLIENT_WRITE, CLIENT_TIMER, CLIENT_EVENTS };
+enum client_event {
+    CLIENT_CONNECTED,
+    CLIENT_BYTES,
+    CLIENT_ENDED,
+    CLIENT_WRITE,
+    CLIENT_TIMER,
+    CLIENT_EVENTS
+};
 
 static unsigned events_of(const struct sim_client *c, enum client_event events[CLIENT_EVENTS])
 {
@@ -200,7 +207,8 @@ static void read_some(struct sim_client *c)
 {
     char bytes[READ_MAX];
     size_t size = sim_link_read(c->end, bytes, sizeof bytes);
-    sim_note(c->sim, RECORD_CLIENT_READ, c->number, (uint32_t)size, hash_bytes(c->number, bytes, size));
+    sim_note(c->sim, RECORD_CLIENT_READ, c->number, (uint32_t)size,
+             hash_bytes(c->number, bytes, size));
     c->events->on_bytes(c->context, (struct bytes){bytes, size});
 }
 

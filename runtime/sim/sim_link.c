@@ -33,13 +33,13 @@ static uint64_t draw_latency(struct sim *sim)
 
 static void due_at(struct sim_link *link, uint64_t time_ns, enum sim_due due, uint64_t side)
 {
-    sim_queue_push(&link->sim->queue, (struct sim_event){.time_ns = time_ns,
-                                                         .due = due,
-                                                         .of = link->number,
-                                                         .arming = side});
+    sim_queue_push(
+        &link->sim->queue,
+        (struct sim_event){.time_ns = time_ns, .due = due, .of = link->number, .arming = side});
 }
 
-static void send_segment(struct sim_link *link, unsigned side, enum sim_segment_kind kind, size_t size)
+static void send_segment(struct sim_link *link, unsigned side, enum sim_segment_kind kind,
+                         size_t size)
 {
     struct sim *sim = link->sim;
     struct sim_pipe *pipe = &link->pipes[side];
@@ -293,8 +293,8 @@ static void connect_arrives(struct sim_link *link)
 {
     struct sim *sim = link->sim;
     struct listener *listener = listener_at(sim, &link->addresses[1]);
-    bool lost = sim_apart(sim, link) ||
-                (listener != NULL && listener->waiting_count >= listener->backlog);
+    bool lost =
+        sim_apart(sim, link) || (listener != NULL && listener->waiting_count >= listener->backlog);
     if (lost && ++link->tries < CONNECT_TRIES_MAX) {
         due_at(link, sim->now_ns + CONNECT_RETRY_NS, DUE_CONNECT, 0);
     } else if (lost || listener == NULL) {

@@ -193,8 +193,8 @@ enum conn_event { EVENT_DIALLED, EVENT_READ, EVENT_WRITE, EVENT_CLOSED, EVENTS_M
 
 static bool write_can_go_on(const struct conn *conn)
 {
-    return conn->writing && (conn->error != 0 || conn->part_at == conn->part_count ||
-                             sim_link_room(conn) > 0);
+    return conn->writing &&
+           (conn->error != 0 || conn->part_at == conn->part_count || sim_link_room(conn) > 0);
 }
 
 /* What it may be told now; an end of a write comes before the end of its connection. */
@@ -246,7 +246,8 @@ void sim_read_stop(struct conn *conn)
 static size_t draw_size(struct sim *sim, size_t most)
 {
     if (most > 1 && sim_one_in(&sim->prng_net, sim->options.net.short_in))
-        return 1 + prng_below(&sim->prng_net, prng_one_in(&sim->prng_net, 2) && most > 8 ? 8 : most);
+        return 1 +
+               prng_below(&sim->prng_net, prng_one_in(&sim->prng_net, 2) && most > 8 ? 8 : most);
     return most;
 }
 
@@ -286,7 +287,8 @@ static size_t push(struct conn *conn, const char *at, size_t size)
     if (most == 0)
         return 0;
     size_t taken = sim_link_write(conn, at, draw_size(sim, most));
-    sim_note(sim, RECORD_WRITE, conn->link->number, (uint32_t)taken, hash_bytes(conn->side, at, taken));
+    sim_note(sim, RECORD_WRITE, conn->link->number, (uint32_t)taken,
+             hash_bytes(conn->side, at, taken));
     return taken;
 }
 

@@ -76,8 +76,9 @@ void sim_records_print(const struct sim_records *records, FILE *to, uint64_t las
         if (!holds(records, i))
             continue;
         const struct sim_record *r = &records->at[i % records->capacity];
-        fprintf(to, "  %8" PRIu64 " %12" PRIu64 " ns %-12s who %" PRIx64 " kind %" PRIu32
-                    " detail %" PRIx64 " digest %016" PRIx64 "\n",
+        fprintf(to,
+                "  %8" PRIu64 " %12" PRIu64 " ns %-12s who %" PRIx64 " kind %" PRIu32
+                " detail %" PRIx64 " digest %016" PRIx64 "\n",
                 i, r->time_ns, record_names[r->what], r->who, r->kind, r->detail, r->digest);
     }
 }
@@ -114,9 +115,9 @@ void sim_compare(struct sim *sim, const struct sim *first)
 bool sim_diverged(const struct sim *sim)
 {
     const struct sim_records *first = sim->records.first;
-    return first != NULL && (sim->records.diverged_at != UINT64_MAX ||
-                             sim->records.count != first->count ||
-                             sim->records.digest != first->digest);
+    return first != NULL &&
+           (sim->records.diverged_at != UINT64_MAX || sim->records.count != first->count ||
+            sim->records.digest != first->digest);
 }
 
 void sim_print_records(const struct sim *sim, FILE *to, unsigned count)

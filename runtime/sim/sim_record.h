@@ -62,7 +62,8 @@ struct sim_records {
 void sim_records_init(struct sim_records *records, uint64_t seed, bool all);
 void sim_records_done(struct sim_records *records);
 void sim_records_add(struct sim_records *records, struct sim_record record);
-void sim_records_mix(struct sim_records *records, uint64_t value); /* into the next record's digest */
+void sim_records_mix(struct sim_records *records,
+                     uint64_t value); /* into the next record's digest */
 /* Up to count records that end at number `last`, oldest first. */
 void sim_records_print(const struct sim_records *records, FILE *to, uint64_t last, unsigned count);
 

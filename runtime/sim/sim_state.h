@@ -77,12 +77,12 @@ struct world_worker {
     struct worker *worker;
     uint64_t number;
     enum sim_phase phase;
-    bool blocked;    /* in the poll, until something ends it */
-    bool stalled;    /* off the processor */
-    bool over;       /* its system has no actor left */
-    uint64_t arming; /* of the event that ends the stall or the poll */
-    uint32_t budget; /* events or turns left in this phase */
-    struct sim_set ready; /* struct sim_source: those with something to tell */
+    bool blocked;           /* in the poll, until something ends it */
+    bool stalled;           /* off the processor */
+    bool over;              /* its system has no actor left */
+    uint64_t arming;        /* of the event that ends the stall or the poll */
+    uint32_t budget;        /* events or turns left in this phase */
+    struct sim_set ready;   /* struct sim_source: those with something to tell */
     struct sim_call *calls; /* oldest first */
     struct sim_watch watches[SIGNALS_MAX];
     struct sim_files *files; /* sim_disk.c's */
@@ -152,7 +152,7 @@ struct conn {
     struct sim_link *link;
     unsigned side; /* 0: who dialled, 1: who accepted */
     enum sim_end_state state;
-    int error;     /* negative errno: a reset has reached it */
+    int error;                 /* negative errno: a reset has reached it */
     struct sim_client *client; /* a client's end; NULL for a server's */
     /* of a server's end */
     struct world_worker *io;
@@ -160,8 +160,8 @@ struct conn {
     struct actor_ref owner_ref; /* the owner must be there for every event */
     const struct conn_events *events;
     bool reading;
-    bool read_over;    /* the end or an error was told */
-    bool dialling;     /* on_written is to tell how that went */
+    bool read_over; /* the end or an error was told */
+    bool dialling;  /* on_written is to tell how that went */
     bool writing;
     struct iovec *parts; /* what is left of a write */
     unsigned part_count;
@@ -207,9 +207,10 @@ size_t sim_link_read(struct conn *end, char *at, size_t size);
 size_t sim_link_readable(const struct conn *end);
 bool sim_link_at_end(const struct conn *end); /* all was read, and no more will come */
 void sim_link_close(struct conn *end, enum sim_end_state state);
-void sim_link_closed(struct conn *end); /* nobody holds the end: may free the link */
+void sim_link_closed(struct conn *end);   /* nobody holds the end: may free the link */
 void sim_link_cut(struct sim_link *link); /* both ends meet a reset */
-void sim_end_update(struct conn *end);  /* its holder may have something to do, or nothing any more */
+void sim_end_update(
+    struct conn *end); /* its holder may have something to do, or nothing any more */
 
 void sim_source_event(struct world_worker *io, struct sim_source *source);
 void sim_conn_update(struct conn *conn);

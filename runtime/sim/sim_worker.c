@@ -326,7 +326,8 @@ static void step_flush(struct sim *sim, struct world_worker *io)
     worker_flush(w);
     heap_send_home(&w->heap);
     size_t gone = 0;
-    if (epoch_pending(&w->retired) && prng_one_in(&sim->prng_schedule, sim->options.schedule.epoch_in))
+    if (epoch_pending(&w->retired) &&
+        prng_one_in(&sim->prng_schedule, sim->options.schedule.epoch_in))
         gone = epoch_poll(&w->system->epoch, &w->retired, w->system->epoch_slots,
                           w->system->worker_count);
     sim_note(sim, RECORD_FLUSH, io->number, (uint32_t)gone, 0);

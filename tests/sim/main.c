@@ -49,7 +49,8 @@ void run_fail(struct run *run, const char *format, ...)
     va_end(args);
 }
 
-bool run_until(struct run *run, sim_done_fn *done, void *context, uint64_t limit_ns, const char *what)
+bool run_until(struct run *run, sim_done_fn *done, void *context, uint64_t limit_ns,
+               const char *what)
 {
     if (run->failed)
         return false;
@@ -92,7 +93,8 @@ static struct sim *run_once(const struct scenario *scenario, uint64_t seed, int 
     struct sim *sim = sim_new(prng_next(&prng), &options);
     if (first != NULL)
         sim_compare(sim, first);
-    *run = (struct run){.sim = sim, .prng = sim_prng(sim), .seed = seed, .rough = rough, .logs = logs};
+    *run =
+        (struct run){.sim = sim, .prng = sim_prng(sim), .seed = seed, .rough = rough, .logs = logs};
     the_run = run;
     scenario->run(run);
     the_run = NULL;

@@ -9,7 +9,8 @@
 #include "runtime/base/check.h"
 #include "tests/sim/party.h"
 
-#define LINGER_NS (10 * SECONDS) /* until a server knows that a connection is over, with partitions */
+#define LINGER_NS \
+    (10 * SECONDS) /* until a server knows that a connection is over, with partitions */
 
 void model_init(struct model *model, struct run *run)
 {
@@ -52,7 +53,8 @@ bool model_matches(const char *pattern, const char *subject)
         if (size == 1 && *pattern == '>')
             return true;
         bool star = size == 1 && *pattern == '*';
-        if (!star && (size != (size_t)(subject_end - subject) || memcmp(pattern, subject, size) != 0))
+        if (!star &&
+            (size != (size_t)(subject_end - subject) || memcmp(pattern, subject, size) != 0))
             return false;
         if (*pattern_end == '\0' || *subject_end == '\0')
             return *pattern_end == *subject_end;
@@ -120,7 +122,7 @@ static void owe(struct model_sub *sub, uint32_t id)
 /* --- actions ------------------------------------------------------------------------------------ */
 
 struct model_sub *model_subscribe(struct model *model, struct party *party, uint32_t sid,
-                            const char *pattern, uint32_t queue, uint64_t op)
+                                  const char *pattern, uint32_t queue, uint64_t op)
 {
     if (model->sub_count == model->sub_capacity)
         model->subs = grown(model->subs, &model->sub_capacity, sizeof *model->subs);
@@ -140,7 +142,8 @@ void model_unsubscribe(struct model *model, struct model_sub *sub, uint32_t max,
 {
     model->order++;
     if (max > 0 && sub->received < max) {
-        sub->max = max; /* more may be on their way: the server's count decides, and ours bounds it */
+        sub->max =
+            max; /* more may be on their way: the server's count decides, and ours bounds it */
         sub->max_op = op;
         return;
     }
@@ -179,7 +182,7 @@ static void find_receivers(struct model *model, struct model_pub *pub)
 }
 
 struct model_pub *model_publish(struct model *model, struct party *party, const char *subject,
-                          const char *reply, uint32_t size, bool header, uint64_t op)
+                                const char *reply, uint32_t size, bool header, uint64_t op)
 {
     if (model->pub_count == model->pub_capacity)
         model->pubs = grown(model->pubs, &model->pub_capacity, sizeof *model->pubs);
@@ -337,14 +340,16 @@ void model_no_responders(struct model *model, struct party *party, struct model_
 {
     model->order++;
     if (pub->party != party)
-        run_fail(model->run, "party %u was told of no responders to another's request", party->number);
+        run_fail(model->run, "party %u was told of no responders to another's request",
+                 party->number);
     if (!pub->receivers)
         return;
     for (size_t i = 0; i < model->sub_count; i++) {
         const struct model_sub *sub = model->subs[i];
         if (sub->in_force_at != 0 && sub->in_force_at < pub->sent_at && sub->unsub_at == 0 &&
             sub->max == 0 && may_reach(sub, pub)) {
-            run_fail(model->run, "party %u was told of no responders to %s, but party %u sid %u is one",
+            run_fail(model->run,
+                     "party %u was told of no responders to %s, but party %u sid %u is one",
                      party->number, pub->subject, sub->party->number, sub->sid);
             return;
         }
@@ -353,7 +358,8 @@ void model_no_responders(struct model *model, struct party *party, struct model_
 
 /* --- the end ------------------------------------------------------------------------------------ */
 
-static bool has_steady_member(const struct model *model, const struct model_pub *pub, uint32_t queue)
+static bool has_steady_member(const struct model *model, const struct model_pub *pub,
+                              uint32_t queue)
 {
     for (size_t i = 0; i < model->sub_count; i++) {
         const struct model_sub *sub = model->subs[i];

@@ -33,22 +33,22 @@ struct model_sub {
     uint32_t sid;
     uint32_t queue; /* "q0", "q1", ...; NO_QUEUE: plain */
     char pattern[SUBJECT_MAX];
-    uint64_t op;           /* of its connection's operations */
-    uint64_t sent_at;      /* in the model's order; likewise all _at */
-    uint64_t in_force_at;  /* 0: not yet */
+    uint64_t op;          /* of its connection's operations */
+    uint64_t sent_at;     /* in the model's order; likewise all _at */
+    uint64_t in_force_at; /* 0: not yet */
     uint64_t unsub_op;
-    uint64_t unsub_at;     /* an UNSUB without a maximum, or one already reached, was sent; 0: none */
+    uint64_t unsub_at; /* an UNSUB without a maximum, or one already reached, was sent; 0: none */
     bool unsub_confirmed;
-    bool ended;            /* its connection is over */
+    bool ended; /* its connection is over */
     uint64_t ended_ns;
-    bool responds;         /* its party answers requests that come here */
-    uint32_t max;          /* 0: none */
+    bool responds; /* its party answers requests that come here */
+    uint32_t max;  /* 0: none */
     uint64_t max_op;
     bool max_confirmed; /* what was delivered before the maximum was in force has come */
     uint64_t received;
-    uint8_t *seen;         /* a bit a publication */
+    uint8_t *seen; /* a bit a publication */
     size_t seen_size;
-    uint32_t *owed;        /* publications that must come */
+    uint32_t *owed; /* publications that must come */
     size_t owed_count;
     size_t owed_capacity;
 };
@@ -62,10 +62,10 @@ struct model_pub {
     uint64_t out_at; /* 0: not known */
     uint32_t size;   /* of the payload */
     bool header;
-    bool receivers;  /* somebody in force must get it */
+    bool receivers; /* somebody in force must get it */
     char subject[SUBJECT_MAX];
-    char reply[SUBJECT_MAX]; /* "": none */
-    uint8_t group_owed[QUEUES_MAX]; /* a member in force matched */
+    char reply[SUBJECT_MAX];           /* "": none */
+    uint8_t group_owed[QUEUES_MAX];    /* a member in force matched */
     uint8_t group_excused[QUEUES_MAX]; /* a member's connection ended: its copy may be lost */
     uint8_t group_got[QUEUES_MAX];
 };
@@ -89,10 +89,10 @@ void model_done(struct model *model);
 
 /* Actions, when they are sent. */
 struct model_sub *model_subscribe(struct model *model, struct party *party, uint32_t sid,
-                            const char *pattern, uint32_t queue, uint64_t op);
+                                  const char *pattern, uint32_t queue, uint64_t op);
 void model_unsubscribe(struct model *model, struct model_sub *sub, uint32_t max, uint64_t op);
 struct model_pub *model_publish(struct model *model, struct party *party, const char *subject,
-                          const char *reply, uint32_t size, bool header, uint64_t op);
+                                const char *reply, uint32_t size, bool header, uint64_t op);
 void model_connection_over(struct model *model, struct party *party);
 
 /* What comes. A PONG for a PING with operation number op, sent at ping_at. */

@@ -57,16 +57,16 @@ static void say_payload(struct party *p, const struct model_pub *pub)
     free(payload);
 }
 
-struct model_pub *party_publish(struct party *p, const char *subject, const char *reply, uint32_t size,
-                          bool header)
+struct model_pub *party_publish(struct party *p, const char *subject, const char *reply,
+                                uint32_t size, bool header)
 {
     CHECK(party_ready(p));
     struct model_pub *pub = model_publish(p->model, p, subject, reply, size < 12 ? 12 : size,
-                                    header && p->headers, ++p->op);
+                                          header && p->headers, ++p->op);
     const char *blank = *reply == '\0' ? "" : " ";
     if (pub->header)
         party_say(p, "HPUB %s%s%s %zu %zu\r\n" HEADER, subject, blank, reply, strlen(HEADER),
-            strlen(HEADER) + pub->size);
+                  strlen(HEADER) + pub->size);
     else
         party_say(p, "PUB %s%s%s %" PRIu32 "\r\n", subject, blank, reply, pub->size);
     say_payload(p, pub);
@@ -148,8 +148,8 @@ static void on_frame(struct party *p, const struct words *words, const char *pay
     if (pub == NULL || strcmp(pub->subject, words->at[1]) != 0 || strcmp(pub->reply, reply) != 0 ||
         (header > 0) != (pub->header && p->headers) || size - header != pub->size ||
         !model_payload_is(id, payload + header, size - header)) {
-        run_fail(run, "party %u sid %u got a message on %s that nobody sent so", p->number, sub->sid,
-                 words->at[1]);
+        run_fail(run, "party %u sid %u got a message on %s that nobody sent so", p->number,
+                 sub->sid, words->at[1]);
         return;
     }
     model_message(p->model, sub, pub);
@@ -207,10 +207,11 @@ static void on_info(struct party *p)
     if (p->connected)
         return;
     p->connected = true;
-    party_say(p, "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":%s,\"headers\":%s,"
-           "\"no_responders\":%s,\"protocol\":1}\r\n",
-        p->echo ? "true" : "false", p->headers ? "true" : "false",
-        p->no_responders ? "true" : "false");
+    party_say(p,
+              "CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":%s,\"headers\":%s,"
+              "\"no_responders\":%s,\"protocol\":1}\r\n",
+              p->echo ? "true" : "false", p->headers ? "true" : "false",
+              p->no_responders ? "true" : "false");
 }
 
 /* One line or frame: how many bytes, 0: not all there. */
@@ -231,7 +232,8 @@ static size_t take_one(struct party *p, const char *at, size_t size)
     else if (strncmp(at, "-ERR", 4) == 0)
         on_err(p, at, line_size);
     else
-        run_fail(p->model->run, "party %u got an unknown line: %.*s", p->number, (int)line_size, at);
+        run_fail(p->model->run, "party %u got an unknown line: %.*s", p->number, (int)line_size,
+                 at);
     return line_size;
 }
 

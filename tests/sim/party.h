@@ -24,9 +24,9 @@ struct party {
     bool echo;
     bool headers;
     bool no_responders;
-    bool may_be_closed; /* by the server or the network: else it is a failure */
-    bool may_err;       /* -ERR may come */
-    void *context;      /* the scenario's */
+    bool may_be_closed;           /* by the server or the network: else it is a failure */
+    bool may_err;                 /* -ERR may come */
+    void *context;                /* the scenario's */
     party_message_fn *on_message; /* optional, for subscriptions that respond */
     party_act_fn *on_timer;       /* optional */
     party_act_fn *on_over;        /* optional: its connection is over, whoever closed it */
@@ -59,8 +59,8 @@ bool party_ready(const struct party *party); /* CONNECT was sent, and it is not 
 /* queue: NO_QUEUE, or below QUEUES_MAX. */
 struct model_sub *party_subscribe(struct party *party, const char *pattern, uint32_t queue);
 void party_unsubscribe(struct party *party, struct model_sub *sub, uint32_t max);
-struct model_pub *party_publish(struct party *party, const char *subject, const char *reply, uint32_t size,
-                          bool header);
+struct model_pub *party_publish(struct party *party, const char *subject, const char *reply,
+                                uint32_t size, bool header);
 void party_ping(struct party *party);
 /* Behind the model's back: what it says must not concern what the model knows. */
 void party_say(struct party *party, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -19,8 +19,8 @@ struct run {
     struct sim *sim;
     struct prng *prng; /* the scenario's own */
     uint64_t seed;
-    bool rough;        /* options were drawn */
-    bool logs;         /* servers write their logs to stderr */
+    bool rough; /* options were drawn */
+    bool logs;  /* servers write their logs to stderr */
     bool failed;
     char why[1024]; /* the first failure */
 };
@@ -28,15 +28,16 @@ struct run {
 void run_fail(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Runs until done; not within the limit is a failure called `what`. */
-bool run_until(struct run *run, sim_done_fn *done, void *context, uint64_t limit_ns, const char *what);
+bool run_until(struct run *run, sim_done_fn *done, void *context, uint64_t limit_ns,
+               const char *what);
 
 struct scenario {
     const char *name;
     const char *story;
     void (*run)(struct run *run);
     sim_payload_fn *payload;
-    bool slow;  /* not among the default ones */
-    bool calm;  /* options are not drawn: the scenario sets what is rough itself */
+    bool slow; /* not among the default ones */
+    bool calm; /* options are not drawn: the scenario sets what is rough itself */
 };
 
 extern const struct scenario scenarios[];

@@ -159,7 +159,8 @@ static void check_maxima(struct run *run, const struct maxima *m)
     if (run->failed)
         return;
     if (m->plain->received != MAXIMUM)
-        run_fail(run, "a subscription with a maximum of %u got %" PRIu64, MAXIMUM, m->plain->received);
+        run_fail(run, "a subscription with a maximum of %u got %" PRIu64, MAXIMUM,
+                 m->plain->received);
     if (m->few[0]->received > 5 || m->few[1]->received > 7)
         run_fail(run, "members with a maximum of 5 and 7 got %" PRIu64 " and %" PRIu64,
                  m->few[0]->received, m->few[1]->received);

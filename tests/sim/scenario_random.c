@@ -85,7 +85,8 @@ static void act_subscribe(struct party *p)
         return;
     char pattern[SUBJECT_MAX];
     draw_subject(p, pattern, true);
-    struct model_sub *sub = party_subscribe(p, pattern, draw(p, 3) == 0 ? (uint32_t)draw(p, 2) : NO_QUEUE);
+    struct model_sub *sub =
+        party_subscribe(p, pattern, draw(p, 3) == 0 ? (uint32_t)draw(p, 2) : NO_QUEUE);
     sub->responds = draw(p, 4) == 0;
     remember_sub(mind, sub);
     if (draw(p, 6) == 0)
@@ -302,7 +303,8 @@ void scenario_random(struct run *run)
 {
     struct town *towns = calloc(SERVERS_MAX, sizeof *towns);
     CHECK(towns != NULL);
-    unsigned count = prng_one_in(run->prng, 3) ? 1 + (unsigned)prng_below(run->prng, SERVERS_MAX) : 1;
+    unsigned count =
+        prng_one_in(run->prng, 3) ? 1 + (unsigned)prng_below(run->prng, SERVERS_MAX) : 1;
     bool faults = run->rough && prng_below(run->prng, 3) != 0;
     for (unsigned i = 0; i < count; i++)
         town_start(&towns[i], run, faults, 30 + (unsigned)prng_below(run->prng, 100));

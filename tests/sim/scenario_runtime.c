@@ -12,9 +12,9 @@
 
 /* --- two actors hand a ball on ------------------------------------------------------------------- */
 
-#define PLAYER_MESSAGES(X, R)                                                                       \
-    RUNTIME_MESSAGES(X, PLAYER)                                                                     \
-    R(PLAYER_BALL, msg, msg_drop_plain) /* the other player: catch */                               \
+#define PLAYER_MESSAGES(X, R)                                           \
+    RUNTIME_MESSAGES(X, PLAYER)                                         \
+    R(PLAYER_BALL, msg, msg_drop_plain)   /* the other player: catch */ \
     X(PLAYER_CAUGHT, msg, msg_drop_plain) /* the other player: got it */
 
 enum player_message { PLAYER_MESSAGES(MSG_ENUM_ROW, MSG_REQUEST_ENUM_ROW) PLAYER_KINDS };
@@ -129,9 +129,9 @@ void scenario_ping_pong(struct run *run)
 #define ECHO_CLIENTS 5u
 #define ECHO_BYTES 20000u
 
-#define HOST_MESSAGES(X, R)                                                \
-    RUNTIME_MESSAGES(X, HOST)                                              \
-    X(HOST_GUEST, host_guest, msg_drop_plain) /* the door: one for you */  \
+#define HOST_MESSAGES(X, R)                                               \
+    RUNTIME_MESSAGES(X, HOST)                                             \
+    X(HOST_GUEST, host_guest, msg_drop_plain) /* the door: one for you */ \
     X(HOST_LEFT, msg, msg_drop_plain)         /* a guest: I am gone */
 
 enum host_message { HOST_MESSAGES(MSG_ENUM_ROW, MSG_REQUEST_ENUM_ROW) HOST_KINDS };
@@ -198,8 +198,9 @@ static void echo_closed(struct actor *self)
     actor_exit(self);
 }
 
-static const struct conn_events echo_events = {
-    .on_read = echo_read, .on_written = echo_written, .on_closed = echo_closed};
+static const struct conn_events echo_events = {.on_read = echo_read,
+                                               .on_written = echo_written,
+                                               .on_closed = echo_closed};
 
 static const struct actor_class echo_class;
 
@@ -317,8 +318,8 @@ static void guest_closed(void *context, int status)
     run_fail(g->run, "guest %u was thrown out: %d", g->number, status);
 }
 
-static const struct sim_client_events guest_events = {
-    guest_connected, guest_bytes, guest_closed, guest_timer};
+static const struct sim_client_events guest_events = {guest_connected, guest_bytes, guest_closed,
+                                                      guest_timer};
 
 struct echo_setup {
     struct actor_ref peers[2];

@@ -32,7 +32,7 @@ struct colony {
     struct actor_ref cells[CELLS]; /* some of them are no more */
     uint32_t acts;
     uint32_t serial;
-    uint64_t made;    /* messages */
+    uint64_t made; /* messages */
     uint64_t dropped;
     uint64_t asked;
     uint64_t answered;
@@ -251,6 +251,6 @@ void scenario_slots(struct run *run)
         run_fail(run, "%" PRIu64 " messages were made, %" PRIu64 " dropped", colony.made,
                  colony.dropped);
     if (colony.asked != colony.answered + colony.forgotten)
-        run_fail(run, "%" PRIu64 " requests, %" PRIu64 " answers, %" PRIu64 " forgotten", colony.asked,
-                 colony.answered, colony.forgotten);
+        run_fail(run, "%" PRIu64 " requests, %" PRIu64 " answers, %" PRIu64 " forgotten",
+                 colony.asked, colony.answered, colony.forgotten);
 }

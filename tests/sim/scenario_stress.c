@@ -71,7 +71,8 @@ void scenario_stalled_worker(struct run *run)
     sim_run_for(run->sim, 2 * SECONDS);
     uint64_t after = used_blocks(&stage.broker);
     if (after > before + KEPT_BLOCKS_MAX)
-        run_fail(run, "%" PRIu64 " blocks in use before the churn, %" PRIu64 " after", before, after);
+        run_fail(run, "%" PRIu64 " blocks in use before the churn, %" PRIu64 " after", before,
+                 after);
     stage_end(&stage);
 }
 
@@ -185,12 +186,13 @@ void scenario_pinned(struct run *run)
     for (unsigned i = 0; i < 150 && !run->failed; i++) {
         /* A slice of many bytes, few of them for the slow one. */
         for (unsigned n = 0; n < 8; n++)
-            (void)party_publish(publisher, n == 0 ? "fan.few" : "fan.many", "", n == 0 ? 4500 : 1500,
-                                false);
+            (void)party_publish(publisher, n == 0 ? "fan.few" : "fan.many", "",
+                                n == 0 ? 4500 : 1500, false);
         sim_run_for(run->sim, 5 * MILLISECONDS);
         uint32_t cursor = 0;
         do {
-            system_visit_actors(server_system(stage.broker.server), &cursor, 100, check_pinned, &pinned);
+            system_visit_actors(server_system(stage.broker.server), &cursor, 100, check_pinned,
+                                &pinned);
         } while (cursor != 0);
     }
     if (!run->failed)
@@ -236,7 +238,9 @@ static void guest_connected(void *context, int status)
         guest_says(g, line);
     }
     if (g->kind == GUEST_PARKED)
-        guest_says(g, "SUB all.1.a 1\r\nPUB all.1.a 5\r\nhello\r\nSUB all.2.a q 2\r\nPUB all.2.a 2\r\nhi\r\n");
+        guest_says(
+            g,
+            "SUB all.1.a 1\r\nPUB all.1.a 5\r\nhello\r\nSUB all.2.a q 2\r\nPUB all.2.a 2\r\nhi\r\n");
     if (g->kind == GUEST_HALF)
         guest_says(g, "PUB all.1.b 100000\r\nbegun");
     if (g->kind == GUEST_DEAF) {

@@ -5,12 +5,19 @@
 #include "tests/sim/broker.h"
 #include "tests/sim/scenario.h"
 
-#define ROW(name, run, story) {#name, story, run, broker_payload, false, false}
-#define SLOW(name, run, story) {#name, story, run, broker_payload, true, false}
+#define ROW(name, run, story)                           \
+    {                                                   \
+#name, story, run, broker_payload, false, false \
+    }
+#define SLOW(name, run, story)                         \
+    {                                                  \
+#name, story, run, broker_payload, true, false \
+    }
 
 const struct scenario scenarios[] = {
     ROW(ping_pong, scenario_ping_pong, "two actors of two workers hand a ball on"),
-    ROW(echo, scenario_echo, "an echo server gives every byte back, in order, through a rough network"),
+    ROW(echo, scenario_echo,
+        "an echo server gives every byte back, in order, through a rough network"),
     ROW(slots, scenario_slots, "actors ask, end and begin in reused slots: one answer each"),
     ROW(flushes, scenario_flushes, "publisher flushes, subscriber flushes: the message is there"),
     ROW(reply_finds_inbox, scenario_reply_finds_inbox,
@@ -24,7 +31,8 @@ const struct scenario scenarios[] = {
     ROW(stop, scenario_stop, "a server ends with connections in all states"),
     SLOW(stop_large, scenario_stop_large, "the same, with 10,000 connections"),
     ROW(random, scenario_random, "servers, clients, faults; then all heals, flushes and stops"),
-    ROW(subjects, scenario_subjects, "subscribe, unsubscribe, publish against a flat model; no faults"),
+    ROW(subjects, scenario_subjects,
+        "subscribe, unsubscribe, publish against a flat model; no faults"),
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

@@ -41,7 +41,8 @@ bool stage_flush(struct stage *stage)
     for (unsigned i = 0; i < stage->model.party_count; i++)
         if (party_ready(stage->model.parties[i]))
             party_ping(stage->model.parties[i]);
-    return run_until(stage->run, all_flushed, stage, 600 * SECONDS, "all clients get their PONGs") &&
+    return run_until(stage->run, all_flushed, stage, 600 * SECONDS,
+                     "all clients get their PONGs") &&
            !stage->run->failed;
 }
 

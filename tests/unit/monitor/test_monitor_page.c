@@ -59,10 +59,9 @@ static void requests_are_counted_by_path(void **state)
 static void the_index_links_what_nats_server_links(void **state)
 {
     static const char *const links[] = {
-        "href=./b/varz>",     "href=./b/jsz>",      "href=./b/connz>",
-        "href=./b/accountz>", "href=./b/accstatz>", "href=./b/subsz>",
-        "href=./b/routez>",   "href=./b/leafz>",    "href=./b/gatewayz>",
-        "href=./b/raftz>",    "href=./b/healthz>",  "href=./b/debug/vars>",
+        "href=./b/varz>",     "href=./b/jsz>",   "href=./b/connz>",   "href=./b/accountz>",
+        "href=./b/accstatz>", "href=./b/subsz>", "href=./b/routez>",  "href=./b/leafz>",
+        "href=./b/gatewayz>", "href=./b/raftz>", "href=./b/healthz>", "href=./b/debug/vars>",
     };
     struct output o;
     output_init(&o, 65536);

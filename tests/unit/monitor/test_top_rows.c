@@ -24,8 +24,8 @@ static void the_first_rows_are_those_of_a_sort(void **state)
         struct top_rows top;
         top_rows_init(&top, limit);
         for (size_t i = 0; i < count; i++) {
-            all[i] = (struct top_row){{(int64_t)prng_below(&prng, 20) - 10, i * 7 % 200},
-                                      prng_next(&prng), i % 2 == 0};
+            all[i] = (struct top_row){
+                {(int64_t)prng_below(&prng, 20) - 10, i * 7 % 200}, prng_next(&prng), i % 2 == 0};
             top_rows_add(&top, &all[i]);
             top_rows_check(&top);
         }
