@@ -12,6 +12,8 @@
 #include "runtime/system.h"
 
 #define NAME_MAX_SIZE 256
+#define FLUSH_AFTER_MS \
+    1000            /* what was taken out of the index waits for company this long at most */
 #define OP_BYTES 64 /* what an operation counts for in a turn's budget */
 
 struct account {
@@ -21,6 +23,7 @@ struct account {
     uint32_t members;  /* registered and not yet gone */
     uint32_t retiring; /* memory handed to a reclaimer and not yet come back */
     bool stopping;
+    bool flush_due;       /* a timer is armed for it */
     struct reply stopped; /* who waits for our end */
     char name[NAME_MAX_SIZE];
 };
@@ -101,6 +104,10 @@ static void on_change(struct account *account, struct account_change *m)
             apply_remove(account, m->msg.from, m->ops, &m->ops[i]);
     }
     actor_worked(&account->actor, (size_t)m->count * OP_BYTES);
+    if (!account->flush_due) {
+        account->flush_due = true;
+        (void)actor_after(&account->actor, 0, FLUSH_AFTER_MS);
+    }
     struct reply reply = reply_take(&m->msg);
     struct account_changed *answer = (struct account_changed *)(void *)msg_alloc(m->answer);
     answer->ops = m->ops;
@@ -126,7 +133,10 @@ static void account_receive(struct actor *self, struct msg *m)
         account->stopping = true;
         account->stopped = reply_take(m);
         break;
-    case ACCOUNT_TIMER: break;
+    case ACCOUNT_TIMER:
+        account->flush_due = false;
+        interest_flush(account->interest);
+        break;
     case ACCOUNT_IO: UNREACHABLE("an account asks the world for nothing");
     case ACCOUNT_REGISTER: on_register(account, (struct account_register *)(void *)m); break;
     case ACCOUNT_CHANGE: on_change(account, (struct account_change *)(void *)m); break;

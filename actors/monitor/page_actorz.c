@@ -93,8 +93,10 @@ static void write_actor(void *context, const struct actor *a)
         return;
     struct bytes last[ACTOR_RING];
     size_t last_count = 0;
-    for (unsigned i = 0; i < ACTOR_RING; i++) {
-        unsigned kind = LOOK(a->ring[i]);
+    uint64_t handled = LOOK(a->messages);
+    uint64_t kept = handled < ACTOR_RING ? handled : ACTOR_RING;
+    for (uint64_t i = handled - kept; i < handled; i++) { /* oldest first */
+        unsigned kind = LOOK(a->ring[i % ACTOR_RING]);
         if (kind < a->class->type_count && a->class->types[kind].name != NULL)
             last[last_count++] = bytes_of(a->class->types[kind].name);
     }
@@ -102,7 +104,7 @@ static void write_actor(void *context, const struct actor *a)
         .id = a->self.id,
         .actor_class = bytes_of(a->class->name),
         .worker = a->class->pinned ? (int)LOOK(a->home) : -1,
-        .messages = LOOK(a->messages),
+        .messages = handled,
         .bytes = LOOK(a->bytes),
         .busy_ns = (uint64_t)((double)LOOK(a->busy_ticks) * s->ns_per_tick),
         .waited_ns = LOOK(a->waited_ms) * 1000000,
