@@ -53,7 +53,7 @@ struct actor {
     uint8_t ring_at;          /* the runner's */
     bool exiting;             /* actor_exit was called in this turn */
     bool flush_queued;        /* is in its worker's flush list */
-    uint16_t reserved;
+    uint16_t timers_armed;    /* its own: 0 when it is done */
     _Atomic int64_t inflight; /* gauge: bytes pushed at it and not yet handled */
     struct actor *flush_next;
     /* Read and written by the runner. Counters have one writer; monitoring reads them. */
@@ -99,7 +99,8 @@ int64_t actor_inflight_add(struct actor_ref target, int64_t bytes); /* returns t
 
 /* --- timers ------------------------------------------------------------------------------------ */
 
-/* A timer of a pinned actor, inside its state. Fires as a TIMER message with `which`. */
+/* A timer of a pinned actor, inside its state. Fires as a TIMER message with `which`. One that is
+ * still armed at the end of its owner's done is a failed check: its memory would stay linked. */
 struct timer {
     struct link link; /* next is NULL: not armed */
     uint64_t due_ms;

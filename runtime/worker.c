@@ -457,6 +457,8 @@ static void take_foreign(struct worker *w)
     }
 }
 
+static void timer_left(struct worker *w, const struct timer *timer);
+
 static void fire(struct worker *w, struct timer *timer)
 {
     struct msg_timer *m = (struct msg_timer *)(void *)msg_alloc(&timer_message_type);
@@ -465,6 +467,8 @@ static void fire(struct worker *w, struct timer *timer)
     struct actor_ref owner = timer->owner;
     if (timer->number != 0)
         mem_free(timer); /* of actor_after */
+    else
+        timer_left(w, timer);
     send_on(w, owner, &m->msg);
 }
 
@@ -584,6 +588,7 @@ static bool bury(struct worker *w, struct actor *a)
         }
     unlist_flush(w, a);
     a->class->done(a);
+    CHECK(a->timers_armed == 0);
     system_slot_clear(w->system, a->self);
     return idle;
 }
@@ -658,16 +663,30 @@ void timer_arm(struct timer *timer, struct actor *self, uint32_t which, uint64_t
 {
     struct worker *w = current_worker;
     DCHECK(self->class->pinned && COUNTER_GET(&self->home) == w->index);
-    wheel_remove(&w->wheel, timer);
+    timer_cancel(timer);
     timer->owner = self->self;
     timer->which = which;
     timer->number = 0;
     wheel_add(&w->wheel, timer, w->clock_ms + (delay_ms == 0 ? 1 : delay_ms));
+    self->timers_armed++;
+    CHECK(self->timers_armed > 0);
+}
+
+/* A timer of an actor has left the wheel. */
+static void timer_left(struct worker *w, const struct timer *timer)
+{
+    struct actor *owner = system_lookup(w->system, timer->owner);
+    CHECK(owner != NULL && owner->timers_armed > 0);
+    owner->timers_armed--;
 }
 
 void timer_cancel(struct timer *timer)
 {
-    wheel_remove(&current_worker->wheel, timer);
+    struct worker *w = current_worker;
+    if (!timer_armed(timer))
+        return;
+    wheel_remove(&w->wheel, timer);
+    timer_left(w, timer);
 }
 
 uint32_t actor_after(struct actor *self, uint32_t which, uint64_t delay_ms)

@@ -211,7 +211,7 @@ static int host_signal_watch(struct actor *owner, int number, signal_fn *call)
     io->loop.data = io;
     for (unsigned i = 0; i < SIGNALS_MAX; i++) {
         struct host_signal *s = &io->signals[i];
-        if (s->owner != NULL)
+        if (s->owner != NULL || s->closing)
             continue;
         int status = uv_signal_init(&io->loop, &s->handle);
         if (status != 0)
@@ -224,13 +224,20 @@ static int host_signal_watch(struct actor *owner, int number, signal_fn *call)
     return UV_ENOSPC;
 }
 
+static void on_signal_closed(uv_handle_t *handle)
+{
+    struct host_signal *s = handle->data;
+    s->closing = false;
+}
+
 static void host_signals_ignore(struct actor *owner)
 {
     struct world_worker *io = current_worker->io;
     for (unsigned i = 0; i < SIGNALS_MAX; i++)
         if (io->signals[i].owner == owner) {
-            uv_close((uv_handle_t *)&io->signals[i].handle, NULL);
             io->signals[i].owner = NULL;
+            io->signals[i].closing = true;
+            uv_close((uv_handle_t *)&io->signals[i].handle, on_signal_closed);
         }
 }
 

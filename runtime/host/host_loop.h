@@ -20,7 +20,8 @@ struct host {
 
 struct host_signal {
     uv_signal_t handle;
-    struct actor *owner; /* NULL: free */
+    struct actor *owner; /* NULL: free, or closing */
+    bool closing;        /* the handle is the loop's until it has closed */
     signal_fn *on_signal;
 };
 

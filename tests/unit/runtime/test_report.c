@@ -174,6 +174,26 @@ static void fail_while_reporting(void)
     stub_settle(system);
 }
 
+static void arm_twice(struct probe *self, struct msg *m)
+{
+    static struct timer outside; /* one that its done forgets */
+    timer_arm(&outside, &self->actor, 1, 100);
+    timer_arm(&self->timer, &self->actor, 2, 100);
+    actor_exit(&self->actor);
+}
+
+static void end_with_a_timer(void)
+{
+    struct system *system;
+    probe_note(start(&probe_pinned, &system)->actor.self, &book, arm_twice, 0);
+    stub_settle(system);
+}
+
+static void an_actor_that_ends_with_a_timer_armed_fails_a_check(void **state)
+{
+    assert_has(output_of_abort(end_with_a_timer), "a->timers_armed == 0");
+}
+
 static void a_class_without_names_is_reported_without_them(void **state)
 {
     assert_has(output_of_abort(fail_while_reporting), "newest first: ?\n");
@@ -186,6 +206,7 @@ int main(void)
         cmocka_unit_test(the_ring_keeps_the_last_eight),
         cmocka_unit_test(an_event_has_no_message_and_a_simulated_world_its_seed),
         cmocka_unit_test(without_an_actor_the_report_says_so),
+        cmocka_unit_test(an_actor_that_ends_with_a_timer_armed_fails_a_check),
         cmocka_unit_test(a_class_without_names_is_reported_without_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
