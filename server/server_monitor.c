@@ -2,6 +2,7 @@
 /* server_monitor.c -- see server_monitor.h. */
 #include "server/server_monitor.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

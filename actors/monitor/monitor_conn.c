@@ -7,7 +7,7 @@
  * Invariants  1 a page is there, or an answer is complete, or a request is being read
  *             2 `out` does not change while a write is under way
  * Bounds      a head of HTTP_HEAD_MAX bytes; a piece of PAGE_CHUNK and a row; BODY_MAX for what a page
- *             holds at once; the times below.
+ *             holds at once, HELD_MAX for one that HTTP/1.0 asks for; the times below.
  * Differs     nats-server lets a silent connection be for ever; here it is closed after IDLE_MS, and so
  *             is one that takes no bytes for STALL_MS.
  */
@@ -21,6 +21,7 @@
 #define HEAD_MS 5000 /* for a request that has begun */
 #define STALL_MS 60000
 #define BODY_MAX ((size_t)64 << 20)
+#define HELD_MAX ((size_t)16 << 20)
 #define OUT_MAX (BODY_MAX + ((size_t)40 << 20)) /* a redirect escapes a head's path */
 
 enum monitor_conn_timer { PEER_IS_LATE, PAGE_WAKES };
@@ -77,7 +78,7 @@ static struct page *page_new(struct monitor_conn *c, enum monitor_page which)
     p->status = 200;
     p->content = HTTP_CONTENT_JSON;
     p->now_ns = wall_ns();
-    json_init(&p->json, JSON_INDENTED, BODY_MAX);
+    json_init(&p->json, JSON_INDENTED, c->request.minor == 0 ? HELD_MAX : BODY_MAX);
     monitor_refusal_init(&p->refusal);
     CHECK(monitor_args_init(&p->args, c->request.query) == 0);
     return p;
@@ -333,15 +334,28 @@ static void on_gone(struct monitor_conn *c, const struct msg *m)
     answer_came(c);
 }
 
+/* Half a request is told that it is none, as net/http does. */
+static void on_late(struct monitor_conn *c)
+{
+    const struct http_refusal refusal = {"400 Bad Request", NULL};
+    bool reading = c->page == NULL && !c->answered;
+    if (reading && c->in.size > 0 && c->skip == 0) {
+        conn_read_stop(c->conn);
+        answer_refusal(c, &refusal);
+        go_on(c);
+    } else if (reading || c->writing) {
+        conn_end(c);
+    }
+}
+
 static void on_timer(struct monitor_conn *c, const struct msg_timer *m)
 {
     if (c->closing)
         return;
-    bool awaited = c->writing || (c->page == NULL && !c->answered);
     if (m->which == PAGE_WAKES)
         answer_came(c);
-    else if (awaited && !timer_armed(&c->timer)) /* else it was armed anew meanwhile */
-        conn_end(c);
+    else if (!timer_armed(&c->timer)) /* else it was armed anew meanwhile */
+        on_late(c);
 }
 
 /* --- life --------------------------------------------------------------------------------------- */

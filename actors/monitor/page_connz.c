@@ -256,32 +256,34 @@ static void end_row(struct connz_making *s)
     s->fetched_at++;
 }
 
-/* One row, or the part of it that is here. */
-static enum page_step write_row(struct connz_making *s)
+/* A row up to its subscriptions, and those that are here already. */
+static enum page_step begin_row(struct connz_making *s)
 {
     const struct conn_record *record = record_of(s->fetched[s->fetched_at]);
-    bool open = record->info.stop_ns == 0;
-    if (!s->row_begun) {
-        struct conn_info info = shown(s);
-        connz_conn_begin(&s->page.json, &info, s->page.now_ns);
-        bool listed = s->options.subs != CONNZ_NO_SUBS &&
-                      (open ? record->info.sub_count : record->sub_count) > 0;
-        if (!listed) {
-            end_row(s);
-            return PAGE_GOES_ON;
-        }
-        s->row_begun = true;
-        connz_subs_begin(&s->page.json, s->options.subs);
-        if (open) {
-            ask_subs(s, 0);
-            return PAGE_WAITS;
-        }
-        write_subs(s, record);
+    struct conn_info info = shown(s);
+    connz_conn_begin(&s->page.json, &info, s->page.now_ns);
+    bool open = info.stop_ns == 0;
+    bool has_subs = (open ? info.sub_count : record->sub_count) > 0;
+    if (s->options.subs == CONNZ_NO_SUBS || !has_subs) {
         end_row(s);
         return PAGE_GOES_ON;
     }
+    s->row_begun = true;
+    connz_subs_begin(&s->page.json, s->options.subs);
+    if (open) {
+        ask_subs(s, 0);
+        return PAGE_WAITS;
+    }
+    write_subs(s, record);
+    end_row(s);
+    return PAGE_GOES_ON;
+}
+
+/* The next slice of the row at hand. When its connection has ended meanwhile, so does the list. */
+static enum page_step go_on_row(struct connz_making *s)
+{
     uint32_t next = 0;
-    if (s->subs != NULL) { /* else it has ended meanwhile, and so does its list */
+    if (s->subs != NULL) {
         write_subs(s, record_of(s->subs));
         next = record_of(s->subs)->sub_next;
         buf_unref(&s->subs);
@@ -303,7 +305,7 @@ static enum page_step step_written(struct connz_making *s)
             s->fetched_at++;
             continue;
         }
-        if (write_row(s) == PAGE_WAITS)
+        if ((s->row_begun ? go_on_row(s) : begin_row(s)) == PAGE_WAITS)
             return PAGE_WAITS;
         if (page_is_full(&s->page))
             return PAGE_GOES_ON;
