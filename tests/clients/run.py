@@ -30,6 +30,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 NODE_CLIENT = "@nats-io/transport-node@3.3.1"
+NODE_MAJOR_MIN = 18
 PYTHON_CLIENT = "nats-py==2.16.0"
 NATS_COMMAND = "github.com/nats-io/natscli/nats@v0.5.1"
 START_LIMIT_S = 10
@@ -52,6 +53,10 @@ SERVERS = {
 
 class Missing(Exception):
     """Why a client cannot be run on this machine."""
+
+
+class Broken(Exception):
+    """Why a client that should run does not."""
 
 
 class Server:
@@ -228,13 +233,13 @@ class Bench:
     def path(self, *names):
         return os.path.join(self.tools, *names)
 
-    def call(self, command, why, env=None, cwd=None):
+    def call(self, command, why, env=None, cwd=None, problem=Missing):
         done = subprocess.run(command, env=dict(os.environ, **(env or {})), cwd=cwd, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                               timeout=INSTALL_LIMIT_S)
         if done.returncode != 0:
             last = done.stdout.strip().splitlines()[-1:] or ["no message"]
-            raise Missing(f"{why}: {last[0][:200]}")
+            raise problem(f"{why}: {last[0][:200]}")
         return done.stdout
 
     def want(self, tool):
@@ -263,19 +268,22 @@ def prepare_c(bench):
         if not os.path.exists("/usr/include/nats/nats.h"):
             raise Missing("no libnats-dev here")
         bench.call([bench.want("cc"), "-std=c17", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra",
-                    "-Werror", "-I", ROOT, source, "-o", program, "-lnats", "-lpthread"],
-                   "client.c does not compile")
+                    "-Werror", source, "-o", program, "-lnats", "-lpthread"],
+                   "client.c does not compile", problem=Broken)
     return [program], {}
 
 
 def prepare_node(bench):
     node = bench.want("node")
+    version = bench.call([node, "--version"], "node does not run").strip().lstrip("v")
+    if int(version.split(".")[0]) < NODE_MAJOR_MIN:
+        raise Missing(f"node {version} is older than the client wants")
     folder = bench.path("node")
     if bench.install:
         bench.want("npm")
     bench.once("node", NODE_CLIENT,
-               ["npm", "install", "--prefix", folder, "--no-package-lock", "--no-audit", "--no-fund",
-                "--silent", NODE_CLIENT],
+               ["npm", "install", "--prefix", folder, "--no-package-lock", "--no-audit",
+                "--no-fund", "--silent", NODE_CLIENT],
                os.path.join(folder, "node_modules", "@nats-io", "transport-node"), cwd=bench.tools)
     return [node, os.path.join(HERE, "node", "client.js")], {
         "NATS_MODULES": os.path.join(folder, "node_modules")}
@@ -298,8 +306,10 @@ def prepare_go(bench):
         env = {"GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
         if not bench.install:
             env["GOPROXY"] = "off"
-        bench.call([bench.want("go"), "build", "-o", program, "."], "client.go does not build",
-                   env=env, cwd=folder)
+        go = bench.want("go")
+        bench.call([go, "mod", "download"], "no nats.go", env=env, cwd=folder)
+        bench.call([go, "build", "-o", program, "."], "client.go does not build", env=env,
+                   cwd=folder, problem=Broken)
     return [program], {}
 
 
@@ -323,6 +333,9 @@ def run_clients(options, target, tally):
             command, env = CLIENTS[client](bench)
         except Missing as missing:
             tally.add("skip", name + client, f"all: {missing}")
+            continue
+        except Broken as broken:
+            tally.add("fail", name + client, f"all: {broken}")
             continue
         except subprocess.TimeoutExpired:
             tally.add("skip", name + client, "all: installing took too long")
@@ -348,8 +361,7 @@ def main():
     if options.oracle:
         run_clients(options, Target("oracle ", options.oracle, ""), tally)
     run_clients(options, Target("", options.server, options.extra), tally)
-    print("\n".join(tally.failures))
-    print(tally.summary())
+    print("\n".join([""] + tally.failures + [tally.summary()]).strip())
     if tally.counts["fail"]:
         return 1
     return 0 if tally.counts["ok"] else EXIT_NOTHING_RUN

@@ -36,6 +36,13 @@ async def connect(url=OPEN, **options):
     return await nats.connect(url, connect_timeout=WAIT_S, **options)
 
 
+async def settle(nc):
+    """Returns when the server has dealt with all that was sent. This client's flush writes its PING
+    in front of what waits to be written, so that it takes a second one, behind all of it."""
+    await nc.flush(WAIT_S)
+    await nc.flush(WAIT_S)
+
+
 def equal(got, wanted):
     if got != wanted:
         raise AssertionError(f"got {got!r:.200}, wanted {wanted!r:.200}")
@@ -89,7 +96,7 @@ async def check_wildcards():
     one, rest = await nc.subscribe("wild.*.c"), await nc.subscribe("wild.>")
     for subject in ("wild.a.c", "wild.c", "wild.a.b.c", "wild", "wild.b.c"):
         await nc.publish(subject, b"")
-    await nc.flush(WAIT_S)
+    await settle(nc)
     for sub, wanted in ((one, ["wild.a.c", "wild.b.c"]),
                         (rest, ["wild.a.c", "wild.c", "wild.a.b.c", "wild.b.c"])):
         equal([(await sub.next_msg(WAIT_S)).subject for _ in wanted], wanted)
@@ -110,12 +117,12 @@ async def check_queue():
 
     for nc in members:
         await nc.subscribe("queue.work", "workers", cb=take)
-        await nc.flush(WAIT_S)
+        await settle(nc)
     for number in range(count):
         await publisher.publish("queue.work", b"%d" % number)
     await asyncio.wait_for(done.wait(), WAIT_S)
     for nc in members + [publisher]:
-        await nc.flush(WAIT_S)
+        await settle(nc)
     equal(sorted(seen), list(range(count)))
     equal([int((await every.next_msg(WAIT_S)).data) for _ in range(count)], list(range(count)))
     for nc in members + [publisher]:
@@ -130,7 +137,7 @@ async def check_request():
         await msg.respond(b"re " + msg.data)
 
     await server.subscribe("service", cb=answer)
-    await server.flush(WAIT_S)
+    await settle(server)
     answers = await asyncio.gather(
         *(client.request("service", b"%d" % number, timeout=WAIT_S) for number in range(100)))
     equal([msg.data for msg in answers], [b"re %d" % number for number in range(100)])
@@ -177,12 +184,12 @@ async def check_auto_unsubscribe():
     limited = await nc.subscribe("limited", cb=take)
     await limited.unsubscribe(limit=5)
     other = await nc.subscribe("limited.end")
-    await nc.flush(WAIT_S)
+    await settle(nc)
     for number in range(10):
         await publisher.publish("limited", b"%d" % number)
     await publisher.publish("limited.end", b"")
     await other.next_msg(WAIT_S)
-    await nc.flush(WAIT_S)
+    await settle(nc)
     equal(got, [b"%d" % number for number in range(5)])
     equal(nc.stats["in_msgs"], 6)
     try:
@@ -198,9 +205,9 @@ async def check_auto_unsubscribe():
 async def check_no_echo():
     nc, other = await connect(no_echo=True), await connect()
     sub = await nc.subscribe("echo")
-    await nc.flush(WAIT_S)
+    await settle(nc)
     await nc.publish("echo", b"mine")
-    await nc.flush(WAIT_S)
+    await settle(nc)
     await other.publish("echo", b"theirs")
     equal((await sub.next_msg(WAIT_S)).data, b"theirs")
     await nc.close()
@@ -219,10 +226,10 @@ async def check_drain():
 
     nc, publisher = await connect(closed_cb=on_closed), await connect()
     await nc.subscribe("drained", cb=take)
-    await nc.flush(WAIT_S)
+    await settle(nc)
     for number in range(200):
         await publisher.publish("drained", b"%d" % number)
-    await publisher.flush(WAIT_S)
+    await settle(publisher)
     await nc.drain()
     await asyncio.wait_for(closed.wait(), WAIT_S)
     equal(len(got), 200)
@@ -254,7 +261,7 @@ async def check_large():
 async def check_order():
     nc, publisher = await connect(), await connect()
     sub = await nc.subscribe("ordered")
-    await nc.flush(WAIT_S)
+    await settle(nc)
     for number in range(10000):
         await publisher.publish("ordered", b"%d" % number)
     for number in range(10000):
@@ -276,11 +283,11 @@ async def check_reconnect():
     nc = await connect(allow_reconnect=True, max_reconnect_attempts=-1, reconnect_time_wait=0.05,
                        disconnected_cb=on_lost, reconnected_cb=on_back)
     sub = await nc.subscribe("survivor")
-    await nc.flush(WAIT_S)
+    await settle(nc)
     await order("restart")
     await asyncio.wait_for(lost.wait(), WAIT_S)
     await asyncio.wait_for(back.wait(), WAIT_S)
-    await nc.flush(WAIT_S)
+    await settle(nc)
     other = await connect()
     await other.publish("survivor", b"after")
     equal((await sub.next_msg(WAIT_S)).data, b"after")
@@ -291,7 +298,7 @@ async def check_reconnect():
 @check("is let in with the token, and refused without")
 async def check_token():
     nc = await connect(TOKEN, token="s3cr3t")
-    await nc.flush(WAIT_S)
+    await settle(nc)
     await nc.close()
     await refused(TOKEN, token="wrong")
     await refused(TOKEN)
@@ -301,7 +308,7 @@ async def check_token():
 async def check_user():
     for user, password in (("alice", "wonder"), ("bob", "builder")):
         nc = await connect(USERS, user=user, password=password)
-        await nc.flush(WAIT_S)
+        await settle(nc)
         await nc.close()
     await refused(USERS, user="alice", password="builder")
     await refused(USERS)
@@ -318,7 +325,7 @@ async def check_lame_duck():
         nc = await connect(LAME, lame_duck_mode_cb=on_lame_duck)
     except TypeError:
         return "this client does not show it"
-    await nc.flush(WAIT_S)
+    await settle(nc)
     await order("lame-duck")
     await asyncio.wait_for(told.wait(), WAIT_S)
     await nc.close()
