@@ -19,8 +19,8 @@
     X(CLIENT_BEGIN,      client_begin,       msg_drop_plain)       /* itself: adopt the socket, greet */ \
     X(CLIENT_REGISTERED, account_registered, msg_drop_plain)       /* account: you are in */           \
     X(CLIENT_CHANGED,    account_changed,    account_changed_drop) /* account: your subs are in force */ \
-    X(CLIENT_CLOSE,      client_close,       msg_drop_plain)       /* server: end with this reason */  \
-    X(CLIENT_LAME_DUCK,  client_lame_duck,   msg_drop_plain)       /* server: tell your peer to leave */ \
+    X(CLIENT_CLOSE,      client_close,       msg_drop_plain)       /* listener: end with this reason */ \
+    X(CLIENT_LAME_DUCK,  client_lame_duck,   msg_drop_plain)       /* listener: tell your peer to leave */ \
     R(CLIENT_DESCRIBE,   client_describe,    msg_drop_plain)       /* monitor: what are you? */
 /* clang-format on */
 
