@@ -2,7 +2,6 @@
 /* main.c -- the process: what belongs to it alone, and one server in the real world. */
 #include <malloc.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "protocols/nats/nkey.h"
 #include "runtime/base/check.h"
 #include "runtime/host/host.h"
 #include "server/options.h"
@@ -21,7 +21,7 @@
 
 static void prepare_process(void)
 {
-    CHECK(sodium_init() >= 0);
+    CHECK(nkey_init());
     tzset();
     CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
     (void)mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);

@@ -30,7 +30,7 @@ VENDOR = {
     "ck_": ["runtime", "runtime/base", "tests"],
     "pthread.h": ["runtime", "tests"],
     "jansson.h": ["protocols", "tests"],
-    "sodium.h": ["protocols", "store", "runtime", "server", "tests"],
+    "sodium.h": ["protocols", "store", "runtime", "tests"],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 

@@ -13,6 +13,11 @@ _Static_assert(KEY_SIZE == crypto_sign_PUBLICKEYBYTES, "an Ed25519 key");
 _Static_assert(KEY_SIZE == crypto_scalarmult_BYTES, "an X25519 key");
 _Static_assert(NKEY_SEED_SIZE == crypto_sign_SEEDBYTES, "an Ed25519 seed");
 
+bool nkey_init(void)
+{
+    return sodium_init() >= 0;
+}
+
 /* CRC-16/XMODEM. */
 static uint16_t crc16(const uint8_t *at, size_t size)
 {
