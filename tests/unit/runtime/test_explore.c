@@ -60,6 +60,9 @@ static unsigned laps;
 static void assert_holds(const struct explore_scenario *s, unsigned preemptions, uint64_t floor)
 {
     const char *failure;
+    const char *deeper = getenv("EXPLORE_DEEPER"); /* so many preemptions more, for a long look */
+    if (deeper != NULL)
+        preemptions += (unsigned)strtoul(deeper, NULL, 10);
     uint64_t schedules = explore(s, preemptions, &failure);
     if (failure != NULL)
         fail_msg("%s: %s", s->name, failure);
