@@ -48,7 +48,7 @@ static void explore_switch(void);
 #else
 #define DEEP 5
 #define LONG 3
-#define MACHINE 3
+#define MACHINE 4
 #define FLOOR_PART 1
 #endif
 #define FINDS 3 /* preemptions that show every mutation */
