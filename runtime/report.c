@@ -44,7 +44,7 @@ static void print_actor(const struct worker *w, const struct actor *a)
     print_ring(a);
 }
 
-static void report(void)
+void report_print(void)
 {
     const struct worker *w = current_worker;
     if (w == NULL) {
@@ -64,5 +64,5 @@ static void report(void)
 
 void report_install(void)
 {
-    panic_set_reporter(report);
+    panic_set_reporter(report_print);
 }

@@ -3,9 +3,11 @@
 #ifndef RUNTIME_REPORT_H
 #define RUNTIME_REPORT_H
 
-/* Sets the process's panic reporter: after the check's own line it prints, to standard error, the
- * worker, the running actor's class and handle, its current message, the kinds of the last messages
- * it handled, and the simulation's seed. For main, the simulator and tests. */
+/* Prints, to standard error, the worker of this thread, the running actor's class and handle, its
+ * current message, the kinds of the last messages it handled, and the seed of a simulated world. */
+void report_print(void);
+
+/* Makes it the process's panic reporter, which runs after the check's own line. */
 void report_install(void);
 
 #endif

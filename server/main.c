@@ -12,6 +12,7 @@
 #include "protocols/nats/nkey.h"
 #include "runtime/base/check.h"
 #include "runtime/host/host.h"
+#include "runtime/report.h"
 #include "server/options.h"
 #include "server/process.h"
 #include "server/server.h"
@@ -21,6 +22,7 @@
 
 static void prepare_process(void)
 {
+    report_install();
     CHECK(nkey_init());
     tzset();
     CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);

@@ -17,6 +17,7 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/hash.h"
+#include "runtime/report.h"
 #include "tests/sim/scenario.h"
 
 struct arguments {
@@ -68,6 +69,7 @@ static void print_replay(FILE *to)
 
 static void report_panic(void)
 {
+    report_print();
     if (the_run == NULL)
         return;
     print_replay(stderr);
