@@ -2,7 +2,8 @@
 /* client_describe.c -- what a connection tells of itself, to monitoring and at its end.
  *
  * Bounds      a slice has up to DESCRIBE_SUBS_MAX subscriptions, and ends early when their texts pass
- *             DESCRIBE_TEXT_MAX. The record of a connection that ends has one slice.
+ *             DESCRIBE_TEXT_MAX. The record of a connection that ends is kept for long: it has
+ *             LAST_SUBS_MAX of them, and up to LAST_TEXT_MAX.
  * Differs     nats-server keeps all subscriptions of a closed connection.
  */
 #include "actors/client/client_state.h"
@@ -16,6 +17,8 @@
 #define NS_PER_MS 1000000
 #define GLOBAL_ACCOUNT "$G" /* everybody's */
 #define DESCRIBE_TEXT_MAX ((size_t)64 << 10)
+#define LAST_SUBS_MAX 64u
+#define LAST_TEXT_MAX ((size_t)8 << 10)
 
 /* A slice while it is being gathered: texts move as they grow, so pointers come last. */
 struct slice_texts {
@@ -66,12 +69,12 @@ static void add_sub(const struct client *c, const struct sub *sub, struct slice_
     to->cid = c->cid;
 }
 
-static void gather(const struct client *c, uint32_t from, uint32_t count_max,
+static void gather(const struct client *c, uint32_t from, uint32_t count_max, size_t text_max,
                    struct slice_texts *slice)
 {
     uint32_t cursor = from;
     const struct sub *sub = NULL;
-    while (slice->count < count_max && slice->texts.size < DESCRIBE_TEXT_MAX &&
+    while (slice->count < count_max && slice->texts.size < text_max &&
            (sub = subs_next(&c->subs, &cursor)) != NULL)
         if (is_told(sub))
             add_sub(c, sub, slice);
@@ -194,7 +197,7 @@ void client_on_describe(struct client *c, struct client_describe *m)
     slice_begin(&slice, count_max);
     const struct sub *only = NULL;
     if (count_max > 0 && m->sub_slot == CLIENT_ALL_SLOTS)
-        gather(c, m->sub_from, count_max, &slice);
+        gather(c, m->sub_from, count_max, DESCRIBE_TEXT_MAX, &slice);
     else if (count_max > 0 && (only = subs_at(&c->subs, m->sub_slot)) != NULL && is_told(only))
         add_sub(c, only, &slice);
     struct client_described *answer = (struct client_described *)(void *)msg_alloc(m->answer);
@@ -207,11 +210,11 @@ void client_on_describe(struct client *c, struct client_describe *m)
 struct buf *client_last_record(const struct client *c, enum closed_state reason)
 {
     CHECK(reason != CLOSED_STATE_OPEN);
-    uint32_t count_max = c->subs.live < DESCRIBE_SUBS_MAX ? c->subs.live : DESCRIBE_SUBS_MAX;
+    uint32_t count_max = c->subs.live < LAST_SUBS_MAX ? c->subs.live : LAST_SUBS_MAX;
     struct slice_texts slice;
     slice_begin(&slice, count_max);
     if (count_max > 0)
-        gather(c, 0, count_max, &slice);
+        gather(c, 0, count_max, LAST_TEXT_MAX, &slice);
     slice.next = 0;
     for (uint32_t i = 0; i < slice.count; i++) /* the reference tells it here alone */
         slice.subs[i].account = slice.subs[i].account_tag = BYTES(GLOBAL_ACCOUNT);

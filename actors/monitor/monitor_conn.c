@@ -279,7 +279,10 @@ static void make_more(struct monitor_conn *c)
 {
     struct page *p = c->page;
     switch (p->class->step(p)) {
-    case PAGE_WAITS: CHECK(p->waiting > 0); break;
+    case PAGE_WAITS:
+        CHECK(p->waiting > 0);
+        answer_more(c);
+        break;
     case PAGE_GOES_ON: answer_more(c); break;
     case PAGE_ENDS:
         CHECK(p->waiting == 0);

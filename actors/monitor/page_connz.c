@@ -12,7 +12,8 @@
  *
  * Those that ended come first, so that one that ends meanwhile is not listed twice.
  *
- * Bounds      32 bytes a row that may be on the page; FETCH rows; one slice of subscriptions.
+ * Bounds      32 bytes a row that may be on the page; FETCH rows with FIRST_SUBS subscriptions; a slice of
+ *             one connection's.
  * Differs     num_connections counts rows before they are fetched, when there are more than FETCH: one
  *             that ends in between is counted and not listed.
  */
@@ -25,6 +26,7 @@
 #define GLOBAL_ACCOUNT "$G"
 #define SLICE 256u
 #define FETCH 1024u
+#define FIRST_SUBS 16u /* come with a row; those who have more are asked again */
 #define SORT_STEP 2000u
 
 enum connz_phase { ENDED, LISTED, DESCRIBED, SORTED, FETCHED, WRITTEN };
@@ -134,10 +136,13 @@ static void ask_ended(struct connz_making *s, uint64_t from, uint32_t count, uin
     page_ask(&s->page, s->page.settings->listeners[0], &m->msg, tag);
 }
 
-static void ask_client(struct connz_making *s, struct actor_ref client, uint32_t tag)
+static void ask_client(struct connz_making *s, struct actor_ref client, uint32_t sub_count,
+                       uint32_t tag)
 {
     struct client_describe *m = MSG_NEW(client_types, CLIENT_DESCRIBE, client_describe);
     m->answer = &monitor_conn_types[MONITOR_CONN_DESCRIBED];
+    m->sub_slot = CLIENT_ALL_SLOTS;
+    m->count_max = sub_count;
     page_ask(&s->page, client, &m->msg, tag);
 }
 
@@ -175,7 +180,7 @@ static enum page_step step_described(struct connz_making *s)
         return PAGE_GOES_ON;
     }
     for (uint32_t i = 0; i < SLICE && s->client_next < s->client_count; i++) {
-        ask_client(s, s->clients[s->client_next], s->client_next);
+        ask_client(s, s->clients[s->client_next], 0, s->client_next);
         s->client_next++;
     }
     return PAGE_WAITS;
@@ -195,6 +200,7 @@ static enum page_step step_sorted(struct connz_making *s)
 
 static enum page_step step_fetched(struct connz_making *s)
 {
+    uint32_t sub_count = s->options.subs == CONNZ_NO_SUBS ? 0 : FIRST_SUBS;
     s->fetched_at = s->fetched_count = 0;
     s->phase = WRITTEN;
     for (; s->fetched_count < FETCH && s->row_next < s->row_end; s->row_next++) {
@@ -204,7 +210,7 @@ static enum page_step step_fetched(struct connz_making *s)
         if (row->closed)
             ask_ended(s, row->ref, 1, tag);
         else
-            ask_client(s, (struct actor_ref){row->ref}, tag);
+            ask_client(s, (struct actor_ref){row->ref}, sub_count, tag);
     }
     return s->fetched_count > 0 ? PAGE_WAITS : PAGE_GOES_ON;
 }
@@ -256,44 +262,45 @@ static void end_row(struct connz_making *s)
     s->fetched_at++;
 }
 
+/* A slice of the row's subscriptions is here. */
+static enum page_step go_on_row(struct connz_making *s, const struct conn_record *from)
+{
+    write_subs(s, from);
+    if (from->sub_next != 0) {
+        ask_subs(s, from->sub_next);
+        return PAGE_WAITS;
+    }
+    end_row(s);
+    return PAGE_GOES_ON;
+}
+
+/* The next slice is here, or its connection has ended meanwhile, and so does the list. */
+static enum page_step go_on_with_slice(struct connz_making *s)
+{
+    if (s->subs == NULL) {
+        end_row(s);
+        return PAGE_GOES_ON;
+    }
+    struct buf *slice = s->subs;
+    s->subs = NULL;
+    enum page_step step = go_on_row(s, record_of(slice));
+    buf_unref(&slice);
+    return step;
+}
+
 /* A row up to its subscriptions, and those that are here already. */
 static enum page_step begin_row(struct connz_making *s)
 {
     const struct conn_record *record = record_of(s->fetched[s->fetched_at]);
     struct conn_info info = shown(s);
     connz_conn_begin(&s->page.json, &info, s->page.now_ns);
-    bool open = info.stop_ns == 0;
-    bool has_subs = (open ? info.sub_count : record->sub_count) > 0;
-    if (s->options.subs == CONNZ_NO_SUBS || !has_subs) {
+    if (s->options.subs == CONNZ_NO_SUBS || record->sub_count == 0) {
         end_row(s);
         return PAGE_GOES_ON;
     }
     s->row_begun = true;
     connz_subs_begin(&s->page.json, s->options.subs);
-    if (open) {
-        ask_subs(s, 0);
-        return PAGE_WAITS;
-    }
-    write_subs(s, record);
-    end_row(s);
-    return PAGE_GOES_ON;
-}
-
-/* The next slice of the row at hand. When its connection has ended meanwhile, so does the list. */
-static enum page_step go_on_row(struct connz_making *s)
-{
-    uint32_t next = 0;
-    if (s->subs != NULL) {
-        write_subs(s, record_of(s->subs));
-        next = record_of(s->subs)->sub_next;
-        buf_unref(&s->subs);
-    }
-    if (next != 0) {
-        ask_subs(s, next);
-        return PAGE_WAITS;
-    }
-    end_row(s);
-    return PAGE_GOES_ON;
+    return go_on_row(s, record);
 }
 
 static enum page_step step_written(struct connz_making *s)
@@ -305,7 +312,7 @@ static enum page_step step_written(struct connz_making *s)
             s->fetched_at++;
             continue;
         }
-        if ((s->row_begun ? go_on_row(s) : begin_row(s)) == PAGE_WAITS)
+        if ((s->row_begun ? go_on_with_slice(s) : begin_row(s)) == PAGE_WAITS)
             return PAGE_WAITS;
         if (page_is_full(&s->page))
             return PAGE_GOES_ON;

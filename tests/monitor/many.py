@@ -120,6 +120,17 @@ def check_subsz(server, count):
     assert cut["subscriptions_list"] == page["subscriptions_list"][300:600]
 
 
+def check_one_with_many(server):
+    s = server.client("deep", 30000)
+    read_until(s, b"PONG")
+    for subs, key in (("1", "subscriptions_list"), ("detail", "subscriptions_list_detail")):
+        page = server.get(f"/connz?sort=subs&limit=1&subs={subs}")
+        assert len(page["connections"][0][key]) == 30000
+    s.close()
+    while server.get("/connz")["total"] != CONNS:
+        pass
+
+
 def check_http(server):
     one = "GET /connz?limit=100000&subs=1 HTTP/1.1\r\nHost: x\r\n\r\n"
     s = server.raw()  # asks ahead, and reads late
@@ -214,6 +225,7 @@ def main(binary):
             read_until(s, b"PONG")
         check_connz(server, CONNS)
         check_subsz(server, CONNS)
+        check_one_with_many(server)
         check_http(server)
         check_tracez(server, clients)
         check_churn(server)
