@@ -10,6 +10,8 @@ URLs are its arguments, and prints what it found, a line each:
     skip NAME: WHY     it could not be made
     do restart         end and start the open server; answered with a line on its input
     do lame-duck       tell the lame server to retire; answered likewise
+    do whois NAME      ask the open server's monitoring for the connection of that name; answered
+                       with its language and version
     end                all checks were made; without this line the programme has failed
 
 The checks must hold for nats-server too: --oracle PATH runs them there as well. With --install the
@@ -26,6 +28,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -65,6 +68,7 @@ class Server:
     def __init__(self, binary, folder, key, config):
         self.binary, self.folder, self.key = binary, folder, key
         self.port, self.process, self.retired = -1, None, False
+        self.monitoring = None
         self.config = os.path.join(folder, f"{key}.conf")
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(config + "\n")
@@ -78,11 +82,11 @@ class Server:
         with open(os.path.join(self.folder, f"{self.key}.log"), "ab") as log:
             self.process = subprocess.Popen(
                 [self.binary, "-c", self.config, "-a", "127.0.0.1", "-p", str(self.port),
-                 "-n", f"clients-{self.key}", "--ports_file_dir", self.folder],
+                 "-m", "-1", "-n", f"clients-{self.key}", "--ports_file_dir", self.folder],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.port = self.wait_port()
+        self.port, self.monitoring = self.wait_ports()
 
-    def wait_port(self):
+    def wait_ports(self):
         """The ports file is the one event the server shows to those who start it."""
         name = f"{os.path.basename(self.binary)}_{self.process.pid}.ports"
         deadline = time.monotonic() + START_LIMIT_S
@@ -93,7 +97,8 @@ class Server:
                                        f"{self.process.returncode}: {log.read()[-300:].strip()}")
             try:
                 with open(os.path.join(self.folder, name), encoding="utf-8") as file:
-                    return int(json.load(file)["nats"][0].rsplit(":", 1)[1])
+                    ports = json.load(file)
+                return int(ports["nats"][0].rsplit(":", 1)[1]), ports["monitoring"][0]
             except (OSError, ValueError):
                 time.sleep(0.002)
         raise RuntimeError(f"{self.key} server did not write its ports file")
@@ -110,6 +115,13 @@ class Server:
     def restart(self):
         self.stop()
         self.start()
+
+    def whois(self, name):
+        with urllib.request.urlopen(f"{self.monitoring}/connz", timeout=START_LIMIT_S) as answer:
+            for connection in json.load(answer)["connections"]:
+                if connection.get("name") == name:
+                    return f"{connection.get('lang')} {connection.get('version')}"
+        return "nobody"
 
     def retire(self):
         self.process.send_signal(signal.SIGUSR2)
@@ -133,12 +145,16 @@ class Fleet:
             server.stop()
 
     def obey(self, order):
+        """Does it, and returns the answer."""
         if order == "restart":
             self.servers["open"].restart()
         elif order == "lame-duck":
             self.servers["lame"].retire()
+        elif order.startswith("whois "):
+            return self.servers["open"].whois(order.removeprefix("whois "))
         else:
             raise RuntimeError(f"no such order: {order}")
+        return "done"
 
 
 class Target:
@@ -175,8 +191,7 @@ def converse(process, fleet, client, tally):
         if kind in tally.counts:
             tally.add(kind, client, text)
         elif kind == "do":
-            fleet.obey(text)
-            process.stdin.write("done\n")
+            process.stdin.write(fleet.obey(text) + "\n")
             process.stdin.flush()
         elif kind == "end":
             ended = True

@@ -159,13 +159,16 @@ static void scene_done(struct scene *s)
     natsOptions_Destroy(s->options);
 }
 
-/* Asks the runner to do something to a server, and waits until it is done. */
-static bool order(const char *what)
+/* Asks the runner for something, and waits until it is done; whether that was the answer. */
+static bool order(const char *what, const char *answer)
 {
-    char line[16];
+    char line[64];
     printf("do %s\n", what);
     fflush(stdout);
-    return fgets(line, sizeof line, stdin) != NULL;
+    if (fgets(line, sizeof line, stdin) == NULL)
+        return false;
+    line[strcspn(line, "\n")] = '\0';
+    return strcmp(line, answer) == 0;
 }
 
 /* Whether the next message has this payload, and this subject unless NULL. */
@@ -234,6 +237,9 @@ static const char *check_connect(struct scene *s)
     EXPECT(strcmp(url, s->urls[URL_OPEN]) == 0);
     EXPECT(strlen(id) == 56 && id[0] == 'N');
     EXPECT(cid > 0 && rtt >= 0);
+    char lang[64];
+    snprintf(lang, sizeof lang, "C %s", nats_GetVersion());
+    EXPECT(order("whois c suite", lang));
     EXPECT(natsConnection_GetMaxPayload(nc) == MIB);
     return NULL;
 }
@@ -530,7 +536,7 @@ static const char *check_reconnect(struct scene *s)
     EXPECT_OK(scene_connect(s, URL_OPEN, &nc));
     EXPECT_OK(scene_subscribe(s, nc, "survivor", &sub));
     EXPECT_OK(flush(nc));
-    EXPECT(order("restart"));
+    EXPECT(order("restart", "done"));
     EXPECT(event_reaches(&lost, 1));
     EXPECT(event_reaches(&back, 1));
     EXPECT_OK(flush(nc));
@@ -574,7 +580,7 @@ static const char *check_lame_duck(struct scene *s)
     EXPECT_OK(natsOptions_SetLameDuckModeCB(options_of(s), on_connection_event, &told));
     EXPECT_OK(scene_connect(s, URL_LAME, &nc));
     EXPECT_OK(flush(nc));
-    EXPECT(order("lame-duck"));
+    EXPECT(order("lame-duck", "done"));
     EXPECT(event_reaches(&told, 1));
     return NULL;
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,11 +46,12 @@ func equal(got, wanted any) {
 	}
 }
 
-// order asks the runner to do something to a server, and waits until it is done.
-func order(what string) {
+// order asks the runner for something, and returns its answer when it is done.
+func order(what string) string {
 	fmt.Println("do " + what)
-	_, err := input.ReadString('\n')
+	line, err := input.ReadString('\n')
 	must(err)
+	return strings.TrimSpace(line)
 }
 
 func connect(url string, options ...nats.Option) *nats.Conn {
@@ -126,6 +128,7 @@ func checkConnect() {
 	equal(ip.String(), "127.0.0.1")
 	_, err = nc.RTT()
 	must(err)
+	equal(order("whois go suite"), nats.LangString+" "+nats.Version)
 	nc.Close()
 	equal(nc.IsClosed(), true)
 }

@@ -16,7 +16,7 @@ function check(name, made) {
     checks.push({ name, made });
 }
 
-// Asks the runner to do something to a server, and waits until it is done.
+// Asks the runner for something; resolves to its answer when it is done.
 function order(what) {
     const done = new Promise((resolve) => input.once("line", resolve));
     console.log(`do ${what}`);
@@ -75,6 +75,7 @@ check("connects with a name and is told of the server", async () => {
     assert.equal(nc.info.client_ip, "127.0.0.1");
     assert.ok(nc.info.client_id > 0);
     assert.ok((await nc.rtt()) >= 0);
+    assert.match(await order("whois node suite"), /^nats\.\S+ 3\./);
     await nc.close();
 });
 

@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 import nats
+from nats.aio.client import __lang__ as LANG, __version__ as VERSION
 from nats.aio.msg import Msg
 from nats.errors import (AuthorizationError, Error, MaxPayloadError, NoRespondersError,
                          NoServersError, TimeoutError as NatsTimeout)
@@ -26,9 +27,10 @@ def say(line):
 
 
 async def order(what):
-    """Asks the runner to do something to a server, and waits until it is done."""
+    """Asks the runner for something, and returns its answer when it is done."""
     say(f"do {what}")
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    line = await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    return line.strip()
 
 
 async def connect(url=OPEN, **options):
@@ -73,6 +75,7 @@ async def check_connect():
     equal(nc._server_info["server_name"], "clients-open")
     equal(nc.max_payload, 1024 * 1024)
     assert nc.client_id > 0
+    equal(await order("whois python suite"), f"{LANG} {VERSION}")
     await nc.close()
     equal(nc.is_closed, True)
 
