@@ -7,7 +7,8 @@
  *             to wait for its account, the rest stays where it is and the worker reads elsewhere.
  * Invariants  1 while parked the socket is not read and nothing is parsed
  *             2 what is kept begins at the start of a control line
- * Bounds      kept: a control line and one payload, so max_control_line + max_payload.
+ * Bounds      kept: a control line and one payload, so max_control_line + max_payload, and twice that
+ *             while it grows. Parked, what one read has brought.
  */
 #include <string.h>
 
@@ -185,11 +186,18 @@ static bool publish_remembered(struct client *c, const char **at, const char *en
     return true;
 }
 
+bool client_catch_up(struct client *c)
+{
+    client_publish_end(c);
+    actor_drain(&c->actor);
+    return client_is_open(c);
+}
+
 static void on_ping(struct client *c)
 {
-    client_publish_end(c);  /* O4: what it published before is in its targets' mailboxes */
-    actor_drain(&c->actor); /* O5: what was sent to it before is in front of the PONG */
-    if (!client_is_open(c))
+    /* O4: what it published before is in its targets' mailboxes. O5: what was sent to it before is in
+     * front of the PONG. */
+    if (!client_catch_up(c))
         return;
     client_reply(c, BYTES("PONG\r\n"));
     if (client_traces(c))
@@ -216,6 +224,8 @@ static enum step run_line(struct client *c, const struct client_line *line)
     case CLIENT_OP_CONNECT:
         if (c->connected && c->subs.live > 0 && !barrier(c))
             return STEP_PARKED; /* it forgets what is subscribed, which must be known for that */
+        if (c->connected && !client_catch_up(c))
+            return STEP_CLOSED; /* what came before still belongs to what is forgotten */
         client_on_connect(c, line->argument);
         break;
     case CLIENT_OP_SUB: client_on_sub(c, line->argument); break;
@@ -270,7 +280,7 @@ static enum step parse_one(struct client *c, const char **at, const char *end, s
         client_error(c, "maximum control line exceeded");
         client_close(c, CLOSED_STATE_MAX_CONTROL_LINE);
         return STEP_CLOSED;
-    case CLIENT_PARSE_MORE: c->input.scanned = (uint32_t)(end - *at); return STEP_MORE;
+    case CLIENT_PARSE_MORE: c->input.scanned = line.size; return STEP_MORE;
     case CLIENT_PARSE_LINE: break;
     }
     if (!c->registered && line.op != CLIENT_OP_CONNECT) {
@@ -305,7 +315,8 @@ static void consume(struct client *c, const char *at, uint32_t size, struct buf 
         client_publish_end(c);
         return;
     }
-    keep(c, at, (uint32_t)(end - at), need, home);
+    bool in_line = step == STEP_MORE && need == 0;
+    keep(c, at, in_line ? c->input.scanned : (uint32_t)(end - at), need, home);
     if (c->ops != NULL && c->ops->count > 0)
         client_ops_send(c);
     client_publish_end(c);

@@ -78,12 +78,18 @@ static size_t argument_size(const char *argument, const char *newline)
     return size;
 }
 
+static enum client_parse more(size_t kept, struct client_line *ret_line)
+{
+    *ret_line = (struct client_line){.size = (uint32_t)kept};
+    return CLIENT_PARSE_MORE;
+}
+
 static enum client_parse ignored_line(const char *at, const struct verb *verb, const char *end,
                                       struct client_line *ret_line)
 {
     const char *newline = memchr(at + verb->size, '\n', (size_t)(end - at) - verb->size);
     if (newline == NULL)
-        return CLIENT_PARSE_MORE;
+        return more(verb->size, ret_line);
     *ret_line = (struct client_line){verb->op, (uint32_t)(newline + 1 - at), {newline, 0}};
     return CLIENT_PARSE_LINE;
 }
@@ -95,7 +101,7 @@ enum client_parse client_parse_line(const char *at, size_t size, size_t scanned,
     bool partial;
     const struct verb *verb = find_verb(at, size, &partial);
     if (verb == NULL)
-        return partial ? CLIENT_PARSE_MORE : CLIENT_PARSE_UNKNOWN;
+        return partial ? more(size, ret_line) : CLIENT_PARSE_UNKNOWN;
     if (verb->form == FORM_IGNORED)
         return ignored_line(at, verb, end, ret_line);
     const char *argument = at + verb->size;
@@ -104,13 +110,13 @@ enum client_parse client_parse_line(const char *at, size_t size, size_t scanned,
     while (argument < end && blank(*argument))
         argument++;
     if (argument == end)
-        return CLIENT_PARSE_MORE;
+        return more(verb->size + (argument > at + verb->size ? 1u : 0u), ret_line);
     const char *newline = find_end(argument, end, at + scanned);
     if (newline == NULL)
         return (size_t)(end - argument) > argument_max &&
                        argument_size(argument, end) > argument_max
                    ? CLIENT_PARSE_TOO_LONG
-                   : CLIENT_PARSE_MORE;
+                   : more(size, ret_line);
     struct bytes text = {argument, argument_size(argument, newline)};
     if (text.size > argument_max)
         return CLIENT_PARSE_TOO_LONG;

@@ -30,7 +30,7 @@ enum client_op {
 };
 
 enum client_parse {
-    CLIENT_PARSE_MORE,     /* a whole line has not come yet */
+    CLIENT_PARSE_MORE,     /* a whole line has not come yet; of ret_line only size is set */
     CLIENT_PARSE_LINE,     /* ret_line is set */
     CLIENT_PARSE_UNKNOWN,  /* no operation starts like this */
     CLIENT_PARSE_TOO_LONG, /* its argument is over the limit */
@@ -38,7 +38,8 @@ enum client_parse {
 
 struct client_line {
     enum client_op op;
-    uint32_t size;         /* of the whole line with its end */
+    uint32_t size;         /* of the whole line with its end; MORE: of what must be kept of it, as
+                              ignored text and blanks without end may follow a verb */
     struct bytes argument; /* borrowed from the input; without the verb and the line's end */
 };
 
