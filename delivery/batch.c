@@ -95,6 +95,11 @@ void batch_copy(struct batch *batch, const char *at, uint32_t size)
     batch_commit(batch, size);
 }
 
+const char *batch_line_end(struct bytes frame)
+{
+    return memmem(frame.at, frame.size, "\r\n", 2);
+}
+
 static bool joins(const struct part *last, const struct part *part)
 {
     return last->slot == part->slot && last->group == part->group && last->hops == part->hops &&

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/base/bytes.h"
 #include "runtime/buf.h"
 #include "runtime/msg.h"
 
@@ -70,6 +71,11 @@ void batch_append(struct batch *batch, struct buf *buf, uint32_t offset, uint32_
 
 /* Appends copies. */
 void batch_copy(struct batch *batch, const char *at, uint32_t size);
+
+/* Where the control line of a frame ends: at its CR. NULL: its end is not among these bytes. Subjects
+ * and replies may hold a CR, and a subject may begin with an LF; only at the line's end is one behind
+ * the other. */
+const char *batch_line_end(struct bytes frame);
 
 /* Counts frames for a subscription, joined with the last part when that is of the same kind. */
 void batch_account(struct batch *batch, const struct part *part);

@@ -382,7 +382,7 @@ struct bytes publish_sid_of(const struct publisher *publisher, struct bytes subj
 /* Reads a whole frame back into what was published. */
 static bool frame_read(struct bytes frame, struct publication *ret)
 {
-    const char *end = memchr(frame.at, '\n', frame.size);
+    const char *end = batch_line_end(frame);
     if (end == NULL || frame.size < 6)
         return false;
     bool header = frame.at[0] == 'H';
@@ -391,7 +391,7 @@ static bool frame_read(struct bytes frame, struct publication *ret)
     const char *p = frame.at;
     while (p < end && count < 6) {
         const char *blank = memchr(p, ' ', (size_t)(end - p));
-        const char *stop = blank != NULL ? blank : end - 1;
+        const char *stop = blank != NULL ? blank : end;
         words[count++] = (struct bytes){p, (size_t)(stop - p)};
         p = stop + 1;
     }
@@ -406,7 +406,7 @@ static bool frame_read(struct bytes frame, struct publication *ret)
         .payload_size = (uint32_t)client_parse_size(words[count - 1]),
         .header_text = header ? words[count - 2] : (struct bytes){NULL, 0},
         .payload_text = words[count - 1],
-        .payload = end + 1,
+        .payload = end + 2,
     };
     return (size_t)(frame.at + frame.size - ret->payload) == (size_t)ret->payload_size + 2;
 }

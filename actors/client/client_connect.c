@@ -200,7 +200,9 @@ void client_on_connect(struct client *c, struct bytes argument)
         c->rtt_ns = (uint64_t)(wall_ns() - c->start_wall_ns);
     identify(c, &options);
     c->token_given = options.auth_token.size > 0;
-    client_forget_subs(c); /* those of an earlier CONNECT */
+    if (c->connected)
+        client_forget_subs(c); /* those from before the first CONNECT stay */
+    client_forget_line(c);
     if (!may_come_in(c, &options)) {
         client_auth_violation(c);
     } else {

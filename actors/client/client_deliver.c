@@ -65,7 +65,7 @@ struct frame {
 static struct frame frame_at(struct cursor *cur)
 {
     struct bytes rest = cursor_bytes(cur);
-    const char *end = memchr(rest.at, '\r', rest.size);
+    const char *end = batch_line_end(rest);
     CHECK(end != NULL); /* a control line lies in one slice */
     struct frame f = {.head = (uint32_t)(end + 2 - rest.at),
                       .line = {rest.at, (size_t)(end - rest.at)}};

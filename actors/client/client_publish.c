@@ -78,13 +78,18 @@ bool client_pub_arguments(struct client *c, const struct client_line *line,
     return true;
 }
 
+void client_forget_line(struct client *c)
+{
+    if (c->memory != NULL)
+        c->memory->size = 0;
+}
+
 /* The texts of a publication lie in its line: here they are moved to the line's copy. */
 static void remember(struct client *c, const struct publication *m, const char *line, uint32_t size)
 {
     if (size > CLIENT_LINE_MAX || client_traces(c) ||
         (c->pedantic && !subject_is_valid_literal(m->subject))) {
-        if (c->memory != NULL)
-            c->memory->size = 0;
+        client_forget_line(c);
         return;
     }
     if (c->memory == NULL)

@@ -122,6 +122,8 @@ bool client_is_open(const struct client *c);
 extern const struct conn_events client_conn_events;
 void client_resume(struct client *c); /* the reason for parking is over */
 void client_park(struct client *c, enum client_park reason);
+/* Sends what it has published and handles what was sent to it. False: it has been closed by that. */
+bool client_catch_up(struct client *c);
 
 /* client_connect.c */
 void client_greet(struct client *c);
@@ -147,6 +149,7 @@ void client_publish(struct client *c, const struct publication *m, const char *l
 bool client_pub_arguments(struct client *c, const struct client_line *line,
                           struct publication *ret_publication);
 void client_publish_end(struct client *c);
+void client_forget_line(struct client *c); /* the last line must be judged anew */
 
 /* client_describe.c */
 void client_on_describe(struct client *c, struct client_describe *m);

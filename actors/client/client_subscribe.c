@@ -192,9 +192,7 @@ bool client_on_unsub(struct client *c, struct bytes argument)
         client_close(c, CLOSED_STATE_PROTOCOL_VIOLATION);
         return true;
     }
-    client_publish_end(c);  /* what it published itself before, */
-    actor_drain(&c->actor); /* and what others did, still belongs to the subscription */
-    if (!client_is_open(c))
+    if (!client_catch_up(c)) /* what came before still belongs to the subscription */
         return true;
     struct sub *sub = subs_find(&c->subs, u.sid);
     if (sub != NULL) {
