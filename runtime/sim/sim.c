@@ -93,9 +93,9 @@ void sim_free(struct sim **at)
     free(sim);
 }
 
-void sim_resets(struct sim *sim, uint32_t in)
+struct sim_net *sim_net(struct sim *sim)
 {
-    sim->options.net.reset_in = in;
+    return &sim->options.net;
 }
 
 void sim_heal(struct sim *sim)

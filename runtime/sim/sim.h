@@ -74,8 +74,8 @@ struct sim *sim_new(uint64_t seed, const struct sim_options *options);
 /* All worlds and clients are freed before. */
 void sim_free(struct sim **sim);
 
-/* From here on one segment in so many ends its connection; 0: none. */
-void sim_resets(struct sim *sim, uint32_t in);
+/* How links are from here on: may be changed between steps. */
+struct sim_net *sim_net(struct sim *sim);
 /* Ends resets, stalls and partitions from here on. */
 void sim_heal(struct sim *sim);
 /* A scenario's own generator, split from the seed. */

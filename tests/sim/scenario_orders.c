@@ -192,3 +192,35 @@ void scenario_maxima(struct run *run)
     check_maxima(run, &m);
     stage_end(&stage);
 }
+
+/* --- lines and payloads, cut anywhere ------------------------------------------------------------- */
+
+#define SPLIT_ROUNDS 40u
+
+/* Lines that the server has just parsed come again, with shorter and longer ones between. */
+void scenario_splits(struct run *run)
+{
+    static const char *const subjects[] = {"a", "a.b", "a.b.c.d.e.f"};
+    struct stage stage;
+    stage_init(&stage, run);
+    stage_start(&stage);
+    struct party *subscriber = stage_party(&stage);
+    struct party *publisher = stage_party(&stage);
+    if (!run->failed)
+        (void)party_subscribe(subscriber, ">", NO_QUEUE);
+    (void)stage_flush(&stage);
+    sim_net(run->sim)->short_in = 1;
+    sim_net(run->sim)->segment_max = 40 + (uint32_t)prng_below(run->prng, 400);
+    for (unsigned round = 0; round < SPLIT_ROUNDS && !run->failed; round++) {
+        const char *subject = subjects[prng_below(run->prng, 3)];
+        uint32_t size = 12 + (uint32_t)prng_below(run->prng, 3) * 40;
+        for (uint64_t i = prng_below(run->prng, 6); i > 0; i--)
+            (void)party_publish(publisher, subject, "", size, false);
+        if (prng_one_in(run->prng, 3))
+            party_ping(publisher);
+        sim_run_for(run->sim, MILLISECONDS);
+    }
+    (void)stage_flush(&stage);
+    (void)stage_flush(&stage);
+    stage_end(&stage);
+}

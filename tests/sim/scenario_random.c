@@ -309,7 +309,7 @@ void scenario_random(struct run *run)
     for (unsigned i = 0; i < count; i++)
         town_start(&towns[i], run, faults, 30 + (unsigned)prng_below(run->prng, 100));
     if (faults && prng_one_in(run->prng, 2))
-        sim_resets(run->sim, 50 + (uint32_t)prng_below(run->prng, 2000));
+        sim_net(run->sim)->reset_in = 50 + (uint32_t)prng_below(run->prng, 2000);
     if (faults && prng_one_in(run->prng, 2)) {
         sim_run_for(run->sim, prng_below(run->prng, 20 * MILLISECONDS));
         make_faults(run, towns, count);

@@ -24,6 +24,7 @@ const struct scenario scenarios[] = {
         "SUB, PUB: the answer arrives while the account removes many subscriptions"),
     SLOW(reply_finds_inbox_large, scenario_reply_finds_inbox_large, "the same, with 100,000"),
     ROW(maxima, scenario_maxima, "UNSUB n with 8 publishers: exactly n; groups hand the rest on"),
+    ROW(splits, scenario_splits, "the same lines again and again, cut anywhere"),
     ROW(stalled_worker, scenario_stalled_worker,
         "memory retired while a worker stands in its read section comes back after it"),
     ROW(flood, scenario_flood, "clients in a ring flood each other: nobody hangs"),

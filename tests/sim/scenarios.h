@@ -18,6 +18,7 @@ void scenario_flushes(struct run *run);
 void scenario_reply_finds_inbox(struct run *run);
 void scenario_reply_finds_inbox_large(struct run *run);
 void scenario_maxima(struct run *run);
+void scenario_splits(struct run *run);
 
 /* scenario_stress.c */
 void scenario_slots(struct run *run);
