@@ -12,7 +12,7 @@
 #define INFO_MAX ((size_t)64 << 10)
 #define COMPATIBLE_VERSION "2.14.5"
 #define COMPATIBLE_GO "go1.25.0" /* the field is there for tools that expect it */
-#define API_LEVEL 4 /* told with JetStream off, too */
+#define API_LEVEL 4              /* told with JetStream off, too */
 
 /* --- INFO --------------------------------------------------------------------------------------- */
 
