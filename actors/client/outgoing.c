@@ -8,6 +8,8 @@
 #include "runtime/base/check.h"
 #include "runtime/net.h"
 
+/* What waits for the kernel at once: the write deadline is for so much, not for all that is queued. */
+#define WAIT_BYTES_MAX ((uint64_t)1 << 20)
 #define RING_FIRST 8u
 #define PRIVATE_FIRST 448u
 #define PRIVATE_LARGE 8000u
@@ -100,14 +102,16 @@ static void release_when_empty(struct outgoing *out)
     out->tail_private = false;
 }
 
+/* The first slices: as many as parts there are, and no more than size_max bytes after the first. */
 static unsigned parts_of(struct outgoing *out, struct iovec parts[OUTGOING_PARTS_MAX],
-                         uint64_t *ret_size)
+                         uint64_t size_max, uint64_t *ret_size)
 {
-    unsigned count = out->count < OUTGOING_PARTS_MAX ? out->count : OUTGOING_PARTS_MAX;
+    unsigned most = out->count < OUTGOING_PARTS_MAX ? out->count : OUTGOING_PARTS_MAX;
+    unsigned count = 0;
     *ret_size = 0;
-    for (unsigned i = 0; i < count; i++) {
-        const struct slice *s = slice_at(out, i);
-        parts[i] = (struct iovec){s->buf->at + s->offset, s->size};
+    while (count < most && *ret_size < size_max) {
+        const struct slice *s = slice_at(out, count);
+        parts[count++] = (struct iovec){s->buf->at + s->offset, s->size};
         *ret_size += s->size;
     }
     return count;
@@ -117,7 +121,7 @@ static int write_rest(struct outgoing *out, struct conn *conn)
 {
     struct iovec parts[OUTGOING_PARTS_MAX];
     uint64_t size;
-    unsigned count = parts_of(out, parts, &size);
+    unsigned count = parts_of(out, parts, WAIT_BYTES_MAX, &size);
     out->tail_private = false; /* its bytes are the kernel's to read from here on */
     out->writing = count;
     int status = conn_write(conn, parts, count);
@@ -131,7 +135,7 @@ int outgoing_flush(struct outgoing *out, struct conn *conn)
     while (out->count > 0 && out->writing == 0) {
         struct iovec parts[OUTGOING_PARTS_MAX];
         uint64_t size;
-        unsigned count = parts_of(out, parts, &size);
+        unsigned count = parts_of(out, parts, UINT64_MAX, &size);
         ssize_t written = conn_try_write(conn, parts, count);
         if (written < 0)
             return (int)written;

@@ -132,7 +132,7 @@ struct model_sub *model_subscribe(struct model *model, struct party *party, uint
     sub->party = party;
     sub->sid = sid;
     sub->queue = queue;
-    strcpy(sub->pattern, pattern);
+    snprintf(sub->pattern, sizeof sub->pattern, "%s", pattern);
     sub->op = op;
     sub->sent_at = ++model->order;
     return sub;
@@ -196,8 +196,8 @@ struct model_pub *model_publish(struct model *model, struct party *party, const 
     pub->sent_at = ++model->order;
     pub->size = size;
     pub->header = header;
-    strcpy(pub->subject, subject);
-    strcpy(pub->reply, reply);
+    snprintf(pub->subject, sizeof pub->subject, "%s", subject);
+    snprintf(pub->reply, sizeof pub->reply, "%s", reply);
     find_receivers(model, pub);
     return pub;
 }

@@ -147,8 +147,7 @@ static void every_split_and_any_bytes_behind_make_no_difference(void **state)
             const struct row *row = &rows[i];
             char text[256];
             char kept[256];
-            strcpy(text, row->text);
-            strcat(text, behind[b]);
+            snprintf(text, sizeof text, "%s%s", row->text, behind[b]);
             size_t line_size = strlen(row->text);
             for (size_t split = 0; split <= strlen(text); split++) {
                 struct client_line line;
@@ -182,7 +181,7 @@ static bool can_become_a_line(const char *prefix, size_t size)
         for (size_t from = 0; from < strlen(lines[l]); from++) {
             char text[64];
             memcpy(text, prefix, size);
-            strcpy(text + size, lines[l] + from);
+            snprintf(text + size, sizeof text - size, "%s", lines[l] + from);
             struct client_line line;
             size_t at;
             if (parse(text, strlen(text), 0, 3, &line, &at) == LINE)
@@ -216,7 +215,7 @@ static void a_prefix_is_refused_when_every_continuation_would_be(void **state)
     static const char *const starts[] = {"", "SUB", "SUB x", "CONNEC", "PING", "-ERR"};
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
         char text[64];
-        strcpy(text, starts[i]);
+        snprintf(text, sizeof text, "%s", starts[i]);
         struct client_line line;
         size_t at;
         size_t size = strlen(text);
