@@ -39,6 +39,7 @@ struct press {
     const struct match *match; /* of the open streak; NULL: none */
     struct actor_ref self;     /* its publisher, who is left out when it wants no echo */
     bool echo;
+    bool drop_when_pressed;
     uint32_t run_count;   /* 0: frames go directly */
     uint32_t run_targets; /* who get the runs */
     struct run runs[RUNS_MAX];
@@ -136,13 +137,12 @@ static void put_frame(struct press *press, struct batch *batch, const struct pub
 
 /* --- targets ------------------------------------------------------------------------------------ */
 
-static struct batch *batch_for(const struct press *press, const struct publisher *publisher,
-                               struct actor_ref to)
+/* NULL: gone, or under pressure and the server drops rather than hold publishers. */
+static struct batch *batch_for(const struct press *press, struct actor_ref to)
 {
-    struct batch *batch = outbox_batch(press->outbox, to);
-    if (batch != NULL && publisher->drop_when_pressed && actor_pressure(to) != PRESSURE_CALM)
+    if (press->drop_when_pressed && actor_pressure(to) != PRESSURE_CALM)
         return NULL;
-    return batch;
+    return outbox_batch(press->outbox, to);
 }
 
 static uint32_t direct_plain(struct press *press, const struct publisher *publisher,
@@ -155,7 +155,7 @@ static uint32_t direct_plain(struct press *press, const struct publisher *publis
         struct actor_ref to = {target->conn};
         if (!publisher->echo && ref_equal(to, publisher->self))
             continue;
-        struct batch *batch = batch_for(press, publisher, to);
+        struct batch *batch = batch_for(press, to);
         if (batch == NULL)
             continue;
         put_frame(press, batch, m, target, &(struct part){0});
@@ -178,7 +178,7 @@ static bool to_member(struct press *press, const struct publisher *publisher,
     struct actor_ref to = {target->conn};
     if (to.id == kind->avoid)
         return false;
-    struct batch *batch = batch_for(press, publisher, to);
+    struct batch *batch = batch_for(press, to);
     if (batch == NULL)
         return false;
     put_frame(press, batch, m, target, kind);
@@ -259,7 +259,7 @@ static void run_deliver(struct press *press, const struct run *run)
         struct actor_ref to = {target->conn};
         if (!press->echo && ref_equal(to, press->self))
             continue;
-        struct batch *batch = outbox_batch(press->outbox, to);
+        struct batch *batch = batch_for(press, to);
         if (batch == NULL)
             continue;
         if (bytes < RUN_COPY_MAX) {
@@ -342,6 +342,7 @@ uint32_t publish_message(const struct publisher *publisher, const struct publica
         match_find(press->cache, publisher->interest, publisher->interest_id, m->subject);
     press->self = publisher->self;
     press->echo = publisher->echo;
+    press->drop_when_pressed = publisher->drop_when_pressed;
     plan_runs(press);
     return publish_in_streak(press, publisher, m);
 }

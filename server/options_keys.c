@@ -452,7 +452,7 @@ static void set_workers(struct options_reader *r, const struct options_key *key,
     if (!options_reader_expect(r, node, CONF_INTEGER))
         return;
     if (node->as.integer < 0 || node->as.integer > OPTIONS_WORKERS_MAX)
-        options_reader_error(r, node, "workers is from 1 to %d, or 0 for one a processor",
+        options_reader_error(r, node, "workers is from 1 to %d, or 0 for half of the processors",
                              OPTIONS_WORKERS_MAX);
     else
         *(int *)field = (int)node->as.integer;

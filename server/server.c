@@ -103,6 +103,7 @@ static void make_settings(struct server *s)
     to->max_traced_msg_len = (uint32_t)o->log.traced_bytes_max;
     to->headers = o->headers;
     to->no_stall = !o->stall_fast_producer;
+    to->write_retry = o->timing.write_policy == WRITE_POLICY_RETRY;
     make_users(s);
 }
 

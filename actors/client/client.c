@@ -106,7 +106,10 @@ static void deadline_exceeded(struct client *c)
         "bytes.",
         (int)deadline.size, deadline.at, c->out.count, (unsigned long long)c->out.bytes);
     output_done(&deadline);
-    client_close(c, CLOSED_STATE_SLOW_CONSUMER_DEADLINE);
+    if (c->settings->write_retry)
+        c->write_since_ms = now_ms();
+    else
+        client_close(c, CLOSED_STATE_SLOW_CONSUMER_DEADLINE);
 }
 
 static void on_timer(struct client *c)
@@ -123,7 +126,8 @@ static void on_timer(struct client *c)
     }
     if (c->write_since_ms != 0 && now >= c->write_since_ms + c->settings->write_deadline_ms) {
         deadline_exceeded(c);
-        return;
+        if (!client_is_open(c))
+            return;
     }
     if (c->ping_due_ms != 0 && now >= c->ping_due_ms)
         on_ping_due(c);

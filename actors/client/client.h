@@ -69,6 +69,7 @@ struct client_settings {
     bool headers;
     bool trace_headers; /* traces show headers alone */
     bool no_stall;
+    bool write_retry; /* a write that is too slow is counted and goes on: write_timeout "retry" */
     bool auth_required;
     const char *auth_token; /* NULL: none */
     const struct client_user *users;

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "protocols/nats/client_parser.h"
 
 #define LIMIT 20
