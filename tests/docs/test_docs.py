@@ -16,8 +16,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 import gen_messages  # noqa: E402
 
-# Documents that are written by measuring and at the end of a piece of work.
-AWAITED = {"docs/performance.md", "docs/NOTES.md"}
+# Written when there are figures to write down.
+AWAITED = {"docs/performance.md"}
 WALK = re.compile(r"^## (The walk of|A worker's round)")
 PLACE = re.compile(r"^(?:([\w/]+\.[ch]): )?(\w+)$")
 DEFINED = r"^(?:[A-Za-z_][^\n;={{}}]*?[ \*])?{name}\([^;]*?\)\s*\{{"
