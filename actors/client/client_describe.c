@@ -53,6 +53,7 @@ static bool is_told(const struct sub *sub)
 
 static void add_sub(const struct client *c, const struct sub *sub, struct slice_texts *slice)
 {
+    CHECK(slice->count < DESCRIBE_SUBS_MAX && c->publisher.interest != NULL);
     struct sub_detail *to = &slice->subs[slice->count++];
     to->subject.size = add_subject(c, sub->entry, &slice->texts);
     if (sub->queue != 0) {
@@ -169,6 +170,7 @@ static struct buf *make_record(const struct client *c, struct slice_texts *slice
     }
     size_t size = conn_record_size(&record);
     struct buf *buf = buf_new(size);
+    CHECK(buf->capacity >= size && slice->count <= DESCRIBE_SUBS_MAX);
     conn_record_write(buf->at, size, &record);
     buf->size = (uint32_t)size;
     return buf;

@@ -80,6 +80,7 @@ void closed_ring_add(struct closed_ring *ring, struct buf **record)
     }
     if (ring->count == ring->capacity && ring->capacity < ring->most)
         ring_grow(ring);
+    CHECK(ring->capacity > 0 && ring->capacity <= ring->most);
     struct buf **place = &ring->records[ring->count++ % ring->capacity];
     buf_unref(place);
     *place = *record;
@@ -112,6 +113,7 @@ void listener_answer_closed(struct listener_closed *m, const struct closed_ring 
     uint32_t count = m->count_max < CLOSED_SLICE_MAX ? m->count_max : CLOSED_SLICE_MAX;
     count = left < count ? (uint32_t)left : count;
     answer->from = from;
+    CHECK(from + count <= ring->count || count == 0);
     answer->more = left > count;
     answer->count = count;
     if (count > 0)

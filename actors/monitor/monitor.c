@@ -44,6 +44,7 @@ static void on_accept(struct actor *self, const struct accepted *accepted)
         accepted_refuse(accepted);
         return;
     }
+    CHECK(!m->stopping);
     m->conns[m->conn_count++] = monitor_conn_spawn(m->settings, self->self, accepted);
 }
 
@@ -99,6 +100,7 @@ static void on_seen(struct monitor *m, const struct monitor_seen *seen)
 
 static void on_stop(struct monitor *m, struct msg *request)
 {
+    CHECK(!m->stopping && m->stopped.to.id == 0);
     m->stopping = true;
     m->stopped = reply_take(request);
     listener_close(&m->socket);

@@ -19,6 +19,7 @@ static int64_t now_s(void)
 
 static void write_head(struct monitor_conn *c, uint64_t size)
 {
+    CHECK(!c->head_sent && c->page != NULL);
     const struct http_response response = {
         .status = c->page->status,
         .content = c->page->content,
@@ -31,6 +32,7 @@ static void write_head(struct monitor_conn *c, uint64_t size)
 
 static void finish(struct monitor_conn *c)
 {
+    CHECK(!c->answered && !c->writing);
     c->answered = true;
     c->last = !c->request.keep_alive;
 }
@@ -72,6 +74,7 @@ void answer_more(struct monitor_conn *c)
 {
     struct json *json = &c->page->json;
     struct bytes body = json_text(json);
+    CHECK(!c->answered && !c->writing);
     if (http_request_is_head(&c->request)) {
         c->counted += body.size;
         json_drain(json);
@@ -91,6 +94,7 @@ void answer_end(struct monitor_conn *c)
     answer_more(c);
     struct bytes body = json_text(json);
     bool wanted = !http_request_is_head(&c->request);
+    CHECK(c->counted == 0 || !wanted);
     if (!c->head_sent) {
         write_head(c, c->counted + body.size);
         if (wanted)

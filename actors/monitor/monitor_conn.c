@@ -40,12 +40,14 @@ void monitor_conn_begin_drop(struct msg *m)
 
 void page_ask(struct page *p, struct actor_ref whom, struct msg *request, uint32_t tag)
 {
+    CHECK(p->class->answer != NULL && whom.id != 0);
     p->waiting++;
     actor_ask(whom, request, tag);
 }
 
 void page_sleep(struct page *p, uint64_t ms)
 {
+    CHECK(p->waiting == 0 && !timer_armed(&p->timer));
     p->waiting++;
     timer_arm(&p->timer, p->conn, PAGE_WAKES, ms);
 }
@@ -131,6 +133,7 @@ static void go_on(struct monitor_conn *c)
 /* Gives `out` to the kernel; false: it waits for the kernel, or the connection is over. */
 static bool write_out(struct monitor_conn *c)
 {
+    CHECK(!c->writing && !c->closing);
     if (output_error(&c->out) != 0) {
         conn_end(c);
         return false;
@@ -160,6 +163,7 @@ static bool write_out(struct monitor_conn *c)
 static void on_written(struct actor *self, int status)
 {
     struct monitor_conn *c = (struct monitor_conn *)(void *)self;
+    CHECK(c->writing);
     c->writing = false;
     if (c->closing)
         return;
@@ -175,6 +179,7 @@ static void on_written(struct actor *self, int status)
 
 static void begin_page(struct monitor_conn *c, enum monitor_page which)
 {
+    CHECK(c->page == NULL && !c->answered);
     c->page = page_new(c, which);
     tell_seen(c, which);
     if (c->page->class->begin != NULL && c->page->class->begin(c->page) != 0) {
@@ -221,6 +226,7 @@ static void skip_body(struct monitor_conn *c)
 static void read_request(struct monitor_conn *c)
 {
     struct http_refusal refusal;
+    CHECK(c->page == NULL && !c->answered && c->out.size == 0);
     skip_body(c);
     if (c->in.size > 0) {
         switch (http_request_parse(output_bytes(&c->in), &c->scanned, &c->request, &refusal)) {
@@ -260,6 +266,7 @@ static void on_read(struct actor *self, char *at, ssize_t size)
 /* The answer is with the kernel. */
 static void end_answer(struct monitor_conn *c)
 {
+    CHECK(c->page == NULL && c->out.size == 0);
     if (c->last) {
         conn_end(c);
         return;
@@ -285,7 +292,7 @@ static void make_more(struct monitor_conn *c)
         break;
     case PAGE_GOES_ON: answer_more(c); break;
     case PAGE_ENDS:
-        CHECK(p->waiting == 0);
+        CHECK(p->waiting == 0 && p->json.depth == 0);
         answer_end(c);
         break;
     }
@@ -423,6 +430,9 @@ static void conn_check(const struct actor *self)
     CHECK(!(c->page != NULL && c->answered));
     CHECK(c->closing || c->in.size <= c->in.size_max);
     CHECK(!c->writing || c->out.size > 0);
+    CHECK(c->closing || c->conn != NULL || c->in.size == 0);
+    CHECK(c->page == NULL || c->page->conn == &c->actor);
+    CHECK(!c->closing || c->page == NULL);
 }
 
 static void conn_done(struct actor *self)

@@ -153,6 +153,7 @@ static void put_traffic(struct json *j, const char *name, int64_t msgs, int64_t 
 
 static void put_account(struct json *j, const struct accounts_page *s)
 {
+    CHECK(s->asked && s->inserts - s->removes == s->subscriptions);
     struct bytes name = bytes_of(s->page.settings->accounts[0].name);
     struct varz varz = {0};
     s->page.settings->traffic(s->page.settings->traffic_context, &varz);

@@ -100,6 +100,7 @@ static void write_actor(void *context, const struct actor *a)
         if (kind < a->class->type_count && a->class->types[kind].name != NULL)
             last[last_count++] = bytes_of(a->class->types[kind].name);
     }
+    CHECK(last_count <= ACTOR_RING);
     const struct actorz_row row = {
         .id = a->self.id,
         .actor_class = bytes_of(a->class->name),

@@ -116,6 +116,7 @@ static bool is_wanted(const struct connz_options *o, const struct conn_info *c)
 static void consider(struct connz_making *s, struct buf *record, uint64_t ref, bool closed)
 {
     const struct conn_info *c = &record_of(record)->info;
+    CHECK(c->cid != 0 && (c->stop_ns != 0) == closed);
     if (!is_of_account(&s->options, c))
         return;
     s->document.total++;
@@ -158,6 +159,7 @@ static enum page_step step_ended(struct connz_making *s)
 
 static enum page_step step_listed(struct connz_making *s)
 {
+    CHECK(s->clients == NULL && s->listener <= s->page.settings->worker_count);
     if (s->listener == s->page.settings->worker_count) {
         s->phase = SORTED;
         return PAGE_GOES_ON;
@@ -194,6 +196,7 @@ static enum page_step step_sorted(struct connz_making *s)
     size_t limit = (size_t)s->options.limit;
     s->row_next = offset < s->rows.count ? offset : s->rows.count;
     s->row_end = limit < s->rows.count - s->row_next ? s->row_next + limit : s->rows.count;
+    CHECK(s->row_next <= s->row_end && s->row_end <= s->rows.count);
     s->phase = FETCHED;
     return PAGE_GOES_ON;
 }
@@ -206,6 +209,7 @@ static enum page_step step_fetched(struct connz_making *s)
     for (; s->fetched_count < FETCH && s->row_next < s->row_end; s->row_next++) {
         const struct top_row *row = &s->rows.rows[s->row_next];
         uint32_t tag = s->fetched_count++;
+        CHECK(s->fetched[tag] == NULL);
         s->fetched_from[tag] = row->closed ? NOBODY : (struct actor_ref){row->ref};
         if (row->closed)
             ask_ended(s, row->ref, 1, tag);
@@ -234,6 +238,7 @@ static void write_subs(struct connz_making *s, const struct conn_record *from)
 
 static void ask_subs(struct connz_making *s, uint32_t from)
 {
+    CHECK(s->row_begun && s->fetched_from[s->fetched_at].id != 0);
     struct client_describe *m = MSG_NEW(client_types, CLIENT_DESCRIBE, client_describe);
     m->answer = &monitor_conn_types[MONITOR_CONN_DESCRIBED];
     m->sub_from = from;
@@ -253,6 +258,7 @@ static struct conn_info shown(const struct connz_making *s)
 
 static void end_row(struct connz_making *s)
 {
+    CHECK(s->fetched_at < s->fetched_count && s->subs == NULL);
     if (s->row_begun)
         connz_subs_end(&s->page.json);
     s->row_begun = false;
@@ -352,6 +358,7 @@ static void on_listed(struct connz_making *s, struct listener_reported *m)
 static void on_ended(struct connz_making *s, const struct listener_closed_told *m)
 {
     if (s->phase == ENDED) {
+        CHECK(m->from >= s->ended_next);
         for (uint32_t i = 0; i < m->count; i++)
             consider(s, m->records[i], m->from + i, true);
         s->ended_next = m->from + m->count;

@@ -81,6 +81,7 @@ static bool find_account(struct subsz_state *s)
 
 static void ask_account(struct subsz_state *s, uint32_t count_max)
 {
+    CHECK(s->account < s->page.settings->account_count && s->slice == NULL);
     struct account_report *m = MSG_NEW(account_types, ACCOUNT_REPORT, account_report);
     m->answer = &monitor_conn_types[MONITOR_CONN_ACCOUNT];
     m->cursor_entry = s->cursor_entry;
@@ -148,6 +149,7 @@ static enum page_step step_counting(struct subsz_state *s)
 
 static void begin_document(struct subsz_state *s)
 {
+    CHECK(s->document.offset >= 0 && s->document.limit > 0);
     int64_t left = s->document.total - s->document.offset;
     left = left < s->document.limit ? left : s->document.limit;
     s->document.row_count = left > 0 ? (size_t)left : 0;
@@ -204,6 +206,7 @@ static enum page_step step_listing(struct subsz_state *s)
 
 static enum page_step step_details(struct subsz_state *s)
 {
+    CHECK(s->slice != NULL && s->picked_count <= slice_of(s)->count);
     struct bytes account = bytes_of(s->page.settings->accounts[s->account].name);
     for (uint32_t i = 0; i < s->picked_count; i++) {
         const struct account_sub *sub = &slice_of(s)->subs[s->picked[i]];
@@ -245,7 +248,7 @@ static void on_account(struct subsz_state *s, struct account_reported *m)
         s->account++;
         return;
     }
-    CHECK(s->slice == NULL);
+    CHECK(s->slice == NULL && m->slice != NULL && (s->phase == COUNTING || s->phase == LISTING));
     s->slice = m->slice;
     m->slice = NULL;
     s->cursor_entry = m->cursor_entry;

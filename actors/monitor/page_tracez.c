@@ -4,6 +4,8 @@
  * Tracing is switched on, the page sleeps, and then the probe of each worker in turn tells the events
  * of its ring, which are written EVENTS_STEP at a time.
  *
+ * Two at once: tracing ends when the later one says.
+ *
  * Bounds      the newest TRACE_EVENTS turns of each worker; the events of one worker at a time.
  */
 #include <errno.h>
@@ -69,6 +71,7 @@ static void write_events(struct tracez_state *s)
 
 static void ask_probe(struct tracez_state *s)
 {
+    CHECK(s->written == s->count && s->worker < s->page.settings->worker_count);
     mem_free(s->events);
     s->events = NULL;
     s->count = s->written = 0;
@@ -110,6 +113,7 @@ static void tracez_answer(struct page *p, struct msg *m)
     struct tracez_state *s = state_of(p);
     struct monitor_traced *traced = (struct monitor_traced *)(void *)m;
     CHECK(m->type->kind == MONITOR_CONN_TRACED && s->events == NULL);
+    CHECK(traced->count <= TRACE_EVENTS && (traced->events != NULL || traced->count == 0));
     s->events = traced->events;
     s->count = traced->count;
     traced->events = NULL;

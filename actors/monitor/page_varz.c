@@ -58,6 +58,7 @@ static enum page_step varz_step(struct page *p)
     }
     struct varz_count counts[MONITOR_PAGE_COUNT];
     struct varz varz = p->settings->varz;
+    CHECK(v->connections >= 0 && v->figures.process.cores > 0);
     p->settings->traffic(p->settings->traffic_context, &varz);
     varz.traffic.connections = v->connections;
     varz.process.now_ns = p->now_ns;

@@ -11,10 +11,12 @@
 #include <string.h>
 
 #include "runtime/base/check.h"
+#include "runtime/process.h"
 #include "runtime/sim/sim_state.h"
 #include "runtime/system.h"
 
 #define NS_PER_MS ((uint64_t)1000000)
+#define SIM_RESIDENT_BYTES ((int64_t)16 << 20)
 #define WALL_START_NS ((int64_t)1767225600 * 1000000000) /* 2026-01-01 */
 #define WALL_SKEW_MAX_NS ((uint64_t)2000000000)
 
@@ -382,6 +384,13 @@ void sim_worker_step(struct world_worker *io)
 
 /* --- the world ---------------------------------------------------------------------------------- */
 
+/* The same in every run. */
+static void sim_process_figures(struct world *world, struct process_figures *ret_figures)
+{
+    (void)world;
+    *ret_figures = (struct process_figures){.resident_bytes = SIM_RESIDENT_BYTES, .cores = 1};
+}
+
 /* Files and look-ups: sim_disk.c, when there is one. */
 const struct world_ops sim_ops = {
     .name = "sim",
@@ -390,6 +399,7 @@ const struct world_ops sim_ops = {
     .ticks = sim_clock_ns,
     .ns_per_tick = sim_ns_per_tick,
     .entropy = sim_entropy,
+    .process_figures = sim_process_figures,
     .worker_start = sim_worker_start,
     .worker_stop = sim_worker_stop,
     .worker_wake = sim_worker_wake,
