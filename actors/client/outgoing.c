@@ -36,6 +36,18 @@ static void push(struct outgoing *out, struct slice slice)
     if (out->count == out->capacity)
         ring_grow(out);
     *slice_at(out, out->count++) = slice;
+    if (out->writing == 0)
+        out->unwaited++;
+}
+
+/* Each private buffer is twice the one before, so that little of the last one lies idle; none is so
+ * large that it does not come from a slab. */
+static uint32_t private_size(const struct slice *last, uint32_t size)
+{
+    uint32_t want = last == NULL ? PRIVATE_FIRST : last->buf->capacity * 2;
+    if (want < size)
+        want = size;
+    return want < PRIVATE_LARGE ? want : PRIVATE_LARGE;
 }
 
 void outgoing_copy(struct outgoing *out, const char *at, uint32_t size)
@@ -45,8 +57,7 @@ void outgoing_copy(struct outgoing *out, const char *at, uint32_t size)
         struct slice *last = out->tail_private ? slice_at(out, out->count - 1) : NULL;
         uint32_t room = last == NULL ? 0 : last->buf->capacity - last->buf->size;
         if (room == 0) {
-            uint32_t want = out->count == 0 ? PRIVATE_FIRST : PRIVATE_LARGE;
-            push(out, (struct slice){buf_new(size > want ? size : want), 0, 0});
+            push(out, (struct slice){buf_new(private_size(last, size)), 0, 0});
             out->tail_private = true;
             continue;
         }
@@ -59,10 +70,15 @@ void outgoing_copy(struct outgoing *out, const char *at, uint32_t size)
     }
 }
 
-void outgoing_slice(struct outgoing *out, struct slice slice)
+static bool pins_much(const struct slice *slice)
 {
-    /* What can not be written now must not pin much more than it is charged for. */
-    if (out->writing > 0 && (uint64_t)slice.size * 2 < slice.buf->capacity) {
+    return (uint64_t)slice->size * 2 < slice->buf->capacity;
+}
+
+static void add_slice(struct outgoing *out, struct slice slice, bool waits)
+{
+    CHECK(slice.size > 0); /* one without bytes would never be written */
+    if (waits && pins_much(&slice)) {
         outgoing_copy(out, slice.buf->at + slice.offset, slice.size);
         buf_unref(&slice.buf);
         return;
@@ -70,6 +86,36 @@ void outgoing_slice(struct outgoing *out, struct slice slice)
     push(out, slice);
     out->tail_private = false;
     out->bytes += slice.size;
+}
+
+void outgoing_slice(struct outgoing *out, struct slice slice)
+{
+    add_slice(out, slice, out->writing > 0);
+}
+
+/* The last `unwaited` slices were queued for a kernel that might take them at once. It did not: those
+ * that pin much more than they are charged for are copied. */
+static void wait_for_kernel(struct outgoing *out)
+{
+    uint32_t count = out->unwaited < out->count ? out->unwaited : out->count;
+    uint32_t first = out->count - count;
+    while (first < out->count && !pins_much(slice_at(out, first)))
+        first++;
+    count = out->count - first;
+    out->unwaited = 0;
+    if (count == 0)
+        return;
+    struct slice *rest = mem_alloc(count * sizeof *rest);
+    for (uint32_t i = 0; i < count; i++) {
+        rest[i] = *slice_at(out, first + i);
+        out->bytes -= rest[i].size;
+    }
+    out->count = first;
+    out->tail_private = false;
+    for (uint32_t i = 0; i < count; i++)
+        add_slice(out, rest[i], true);
+    out->unwaited = 0;
+    mem_free(rest);
 }
 
 static void consume(struct outgoing *out, uint64_t size)
@@ -100,6 +146,7 @@ static void release_when_empty(struct outgoing *out)
     out->capacity = 0;
     out->head = 0;
     out->tail_private = false;
+    out->unwaited = 0;
 }
 
 /* The first slices: as many as parts there are, and no more than size_max bytes after the first. */
@@ -119,6 +166,7 @@ static unsigned parts_of(struct outgoing *out, struct iovec parts[OUTGOING_PARTS
 
 static int write_rest(struct outgoing *out, struct conn *conn)
 {
+    wait_for_kernel(out);
     struct iovec parts[OUTGOING_PARTS_MAX];
     uint64_t size;
     unsigned count = parts_of(out, parts, WAIT_BYTES_MAX, &size);

@@ -27,12 +27,14 @@ struct outgoing {
     uint32_t count;
     uint32_t capacity; /* a power of two */
     uint32_t writing;  /* slices at the head that a conn_write is busy with; 0: none is under way */
+    uint32_t
+        unwaited; /* slices at the tail that were queued while no write was under way, or more */
     bool tail_private; /* the last slice may be appended to */
     uint64_t bytes;
 };
 
-/* Takes the reference. While a write is under way, a slice that pins more than twice its size is
- * copied instead. */
+/* Takes the reference of a slice that is not empty. One that pins more than twice its size is copied
+ * instead when it has to wait for the kernel. */
 void outgoing_slice(struct outgoing *out, struct slice slice);
 void outgoing_copy(struct outgoing *out, const char *at, uint32_t size);
 
