@@ -111,6 +111,7 @@ static void on_check(uv_check_t *check)
     struct world_worker *io = check->data;
     host_enter(io);
     worker_round(io->worker);
+    io->round++;
     host_resume_reading(io);
 }
 

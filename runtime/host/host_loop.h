@@ -35,6 +35,7 @@ struct world_worker {
     uv_timer_t timer;     /* the wheel's next tick */
     uint64_t timer_ms;    /* when it is due; UINT64_MAX: not armed */
     pthread_t thread;
+    uint32_t round;     /* of the loop, counted */
     struct link paused; /* connections that have read enough in this round */
     struct host_signal signals[SIGNALS_MAX];
     struct link resolving; /* look-ups under way */

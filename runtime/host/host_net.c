@@ -27,8 +27,9 @@ struct conn {
     uv_tcp_t tcp;
     struct actor *owner;
     const struct conn_events *events;
-    struct link paused; /* read READ_ROUND_MAX in this round */
-    uint32_t round_bytes;
+    struct link paused;   /* read READ_ROUND_MAX in this round */
+    uint32_t round_bytes; /* read in this round of the loop */
+    uint32_t round;
     bool reading; /* what the owner wants */
     bool closing;
 };
@@ -278,6 +279,10 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
     worker_turn_end(io->worker, owner);
     if (size < 0 || conn->closing || !conn->reading)
         return;
+    if (conn->round != io->round) {
+        conn->round = io->round;
+        conn->round_bytes = 0;
+    }
     conn->round_bytes += (uint32_t)size;
     if (conn->round_bytes >= READ_ROUND_MAX) {
         CHECK(uv_read_stop(stream) == 0);
