@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,7 +56,13 @@ static int run(struct options *options, const char *argv0)
     struct world *world = host_new();
     struct text problem;
     text_init(&problem);
-    const struct server_wiring wiring = {.signals = true, .logs = true};
+    struct stat stat;
+    const struct server_wiring wiring = {
+        .signals = true,
+        .logs = true,
+        .pid = (uint32_t)getpid(),
+        .terminal = fstat(STDERR_FILENO, &stat) == 0 && S_ISCHR(stat.st_mode),
+    };
     struct server *server = server_new(world, options, &wiring, &problem);
     bool started = problem.size == 0;
     if (!started)

@@ -221,14 +221,12 @@ static int check_log_file(const char *path, struct text *problem)
     return status;
 }
 
-static void start_logger(struct server *s)
+static void start_logger(struct server *s, const struct server_wiring *wiring)
 {
     const struct options_log *o = &s->options->log;
     struct world *world = system_world(s->system);
-    struct stat stat;
-    bool terminal = fstat(STDERR_FILENO, &stat) == 0 && S_ISCHR(stat.st_mode);
     struct log_output output = {
-        .format = {(uint32_t)getpid(), o->time, o->time_utc, o->file == NULL && terminal, false},
+        .format = {wiring->pid, o->time, o->time_utc, o->file == NULL && wiring->terminal, false},
         .size_limit = o->file_bytes_max > 0 ? (uint64_t)o->file_bytes_max : 0,
         .files_max = o->files_max > 0 && o->files_max <= UINT32_MAX ? (uint32_t)o->files_max : 0,
     };
@@ -260,7 +258,7 @@ static int start_actors(struct server *s, const struct server_wiring *wiring, st
     const struct options *o = s->options;
     s->log.silent = !wiring->logs || check_log_file(o->log.file, problem) != 0;
     if (!s->log.silent)
-        start_logger(s);
+        start_logger(s, wiring);
     s->log.debug = o->log.debug;
     s->log.trace = o->log.trace;
     s->settings.global_account = account_spawn(GLOBAL_ACCOUNT, GLOBAL_INTEREST);

@@ -21,6 +21,8 @@ struct world;
 struct server_wiring {
     bool signals; /* watch the process's signals */
     bool logs;    /* write the log; else it is thrown away */
+    uint32_t pid; /* for the log's lines */
+    bool terminal; /* standard error is one */
 };
 
 /* options are borrowed until server_free. NULL: problem says why (a port in use, a bad address). */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "runtime/base/check.h"
+#include "runtime/sim/sim_hosts.h"
 #include "runtime/sim/sim_state.h"
 
 #define US ((uint64_t)1000)
@@ -71,6 +72,7 @@ struct sim *sim_new(uint64_t seed, const struct sim_options *options)
     prng_split(&sim->prng_schedule, &root);
     prng_split(&sim->prng_net, &root);
     prng_split(&sim->prng_worlds, &root);
+    sim->names = sim_hosts_new();
     sim_records_init(&sim->records, seed, options->record);
     return sim;
 }
@@ -83,6 +85,10 @@ void sim_free(struct sim **at)
         CHECK(sim->links.at[i] == NULL); /* every connection has been let go of */
     for (unsigned i = 0; i < SIM_LISTENERS_MAX; i++)
         CHECK(sim->listeners[i] == NULL);
+    for (unsigned i = 0; i < sim->host_count; i++)
+        sim_machine_done(&sim->machines[i]);
+    sim_hosts_free(&sim->names);
+    sim_table_done(&sim->look_ups);
     sim_set_done(&sim->workers_runnable);
     sim_set_done(&sim->clients_runnable);
     sim_table_done(&sim->workers);
@@ -128,7 +134,9 @@ uint64_t sim_steps(const struct sim *sim)
 unsigned sim_host(struct sim *sim)
 {
     CHECK(sim->host_count < SIM_HOSTS_MAX);
-    return sim->host_count++;
+    unsigned host = sim->host_count++;
+    sim_machine_init(&sim->machines[host], sim, host);
+    return host;
 }
 
 void sim_host_address(unsigned host, uint16_t port, struct net_address *ret_address)
@@ -179,6 +187,8 @@ static void run_event(struct sim *sim, const struct sim_event *event)
             sim_link_segment_due(link, (unsigned)event->arming);
         break;
     }
+    case DUE_DISK: sim_machine_due(&sim->machines[event->of], event->arming); break;
+    case DUE_LOOK_UP: sim_look_up_due(sim, event->of); break;
     case DUE_CONNECT: {
         struct sim_link *link = sim_table_get(&sim->links, event->of);
         if (link != NULL)

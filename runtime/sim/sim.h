@@ -29,6 +29,8 @@ struct actor;
 struct msg;
 struct sim;
 struct sim_client;
+struct sim_disk;
+struct sim_hosts;
 struct world;
 
 /* How links are. One in 0: never. */
@@ -100,6 +102,11 @@ void sim_run_for(struct sim *sim, uint64_t ns);
 /* A number for a machine; addresses are 10.0.0.1 and on. */
 unsigned sim_host(struct sim *sim);
 void sim_host_address(unsigned host, uint16_t port, struct net_address *ret_address);
+/* A host's disk outlives the servers on it; faults are told to it (sim_disk.h). */
+struct sim_disk *sim_host_disk(struct sim *sim, unsigned host);
+/* What its servers have written to standard error. Borrowed until the next step. */
+struct bytes sim_host_output(const struct sim *sim, unsigned host);
+struct sim_hosts *sim_names(struct sim *sim); /* of the whole network: sim_hosts.h */
 void sim_partition(struct sim *sim, unsigned a, unsigned b, bool apart);
 
 /* A world on a host, for one system. Life: sim_world_new, system_new, ..., the system's last actor

@@ -32,6 +32,8 @@
     X(CLOSED)          \
     X(ARRIVE)          \
     X(RESET)           \
+    X(FILE)            \
+    X(LOOK_UP)         \
     X(CLIENT_READ)     \
     X(CLIENT_WRITE)    \
     X(CLIENT_EVENT)

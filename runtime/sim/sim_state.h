@@ -13,7 +13,7 @@
 
 /* --- what is due later (sim_queue.c) ------------------------------------------------------------- */
 
-enum sim_due { DUE_WORKER, DUE_CLIENT, DUE_SEGMENT, DUE_CONNECT };
+enum sim_due { DUE_WORKER, DUE_CLIENT, DUE_SEGMENT, DUE_CONNECT, DUE_DISK, DUE_LOOK_UP };
 
 struct sim_event {
     uint64_t time_ns;
@@ -85,7 +85,6 @@ struct world_worker {
     struct sim_set ready;   /* struct sim_source: those with something to tell */
     struct sim_call *calls; /* oldest first */
     struct sim_watch watches[SIGNALS_MAX];
-    struct sim_files *files; /* sim_disk.c's */
 };
 
 struct sim_world {
@@ -239,6 +238,30 @@ void sim_client_touch(struct sim_client *client);
 void sim_client_step(struct sim_client *client);
 void sim_client_due(struct sim_client *client, uint64_t arming);
 
+/* --- files and look-ups (sim_files.c) ------------------------------------------------------------ */
+
+/* What a host has beside its servers. */
+struct sim_machine {
+    struct sim *sim;
+    unsigned host;
+    struct prng prng;
+    struct sim_disk *disk;
+    uint64_t arming;
+    char *output; /* what its servers have written to standard error */
+    size_t output_size;
+    size_t output_capacity;
+};
+
+void sim_machine_init(struct sim_machine *machine, struct sim *sim, unsigned host);
+void sim_machine_done(struct sim_machine *machine);
+void sim_machine_due(struct sim_machine *machine, uint64_t arming);
+void sim_look_up_due(struct sim *sim, uint64_t number);
+void sim_files_end(struct sim_world *world); /* ends what is under way */
+void sim_file_submit(struct worker *w, struct file_request *request);
+struct disk_file *sim_file_stderr(struct world *world);
+void sim_file_abandon(struct disk_file *file);
+void sim_resolve_submit(struct worker *w, struct resolve_request *request);
+
 /* --- all of it ----------------------------------------------------------------------------------- */
 
 /* Numbers to things that may be gone. */
@@ -272,6 +295,9 @@ struct sim {
     unsigned host_count;
     uint64_t apart[SIM_HOSTS_MAX]; /* bit b of apart[a] */
     uint16_t next_port;
+    struct sim_machine machines[SIM_HOSTS_MAX];
+    struct sim_hosts *names;
+    struct sim_table look_ups; /* under way */
     struct sim_records records;
 };
 

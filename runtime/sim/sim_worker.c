@@ -54,6 +54,11 @@ static void sim_entropy(struct world *world, void *at, size_t size)
     }
 }
 
+static uint64_t sim_replay_seed(struct world *world)
+{
+    return world_of(world)->sim->seed;
+}
+
 void sim_wall_jump(struct world *world, int64_t ns)
 {
     world_of(world)->wall_offset_ns += ns;
@@ -102,8 +107,10 @@ static void sim_worker_stop(struct worker *w)
 void sim_world_end(struct world *world)
 {
     struct sim_world *host = world_of(world);
-    for (unsigned i = 0; i < host->worker_count; i++) {
+    for (unsigned i = 0; i < host->worker_count; i++)
         CHECK(host->workers[i]->over);
+    sim_files_end(host);
+    for (unsigned i = 0; i < host->worker_count; i++) {
         sim_worker_stop(host->workers[i]->worker);
     }
     host->worker_count = 0;
@@ -391,7 +398,6 @@ static void sim_process_figures(struct world *world, struct process_figures *ret
     *ret_figures = (struct process_figures){.resident_bytes = SIM_RESIDENT_BYTES, .cores = 1};
 }
 
-/* Files and look-ups: sim_disk.c, when there is one. */
 const struct world_ops sim_ops = {
     .name = "sim",
     .clock_ns = sim_clock_ns,
@@ -400,6 +406,7 @@ const struct world_ops sim_ops = {
     .ns_per_tick = sim_ns_per_tick,
     .entropy = sim_entropy,
     .process_figures = sim_process_figures,
+    .replay_seed = sim_replay_seed,
     .worker_start = sim_worker_start,
     .worker_stop = sim_worker_stop,
     .worker_wake = sim_worker_wake,
@@ -417,4 +424,8 @@ const struct world_ops sim_ops = {
     .local_address = sim_local_address,
     .signal_watch = sim_signal_watch,
     .signals_ignore = sim_signals_ignore,
+    .file_submit = sim_file_submit,
+    .file_stderr = sim_file_stderr,
+    .file_abandon = sim_file_abandon,
+    .resolve_submit = sim_resolve_submit,
 };

@@ -26,7 +26,7 @@ void broker_start(struct broker *broker)
     broker->world = sim_world_new(sim, broker->host);
     struct text problem;
     text_init(&problem);
-    const struct server_wiring wiring = {.signals = true, .logs = broker->run->logs};
+    const struct server_wiring wiring = {.signals = true, .logs = true, .pid = 1};
     broker->server = server_new(broker->world, &broker->options, &wiring, &problem);
     CHECK(problem.size == 0);
     text_done(&problem);
@@ -61,6 +61,10 @@ void broker_end(struct broker *broker)
     if (!sim_run_until(broker->run->sim, is_stopped, broker, 600 * SECONDS)) {
         run_fail(broker->run, "the server did not end");
         UNREACHABLE("a server that does not end can not be freed");
+    }
+    if (broker->run->logs) {
+        struct bytes log = sim_host_output(broker->run->sim, broker->host);
+        fwrite(log.at, 1, log.size, stderr);
     }
     sim_world_end(broker->world);
     server_free(&broker->server);

@@ -205,7 +205,7 @@ static int read_argument(struct arguments *args, const char *word, const char *v
     if (strcmp(word, "--list") == 0)
         return args->list = true;
     if (strcmp(word, "--logs") == 0)
-        return args->logs = args->once = true; /* the log's messages are part of the run */
+        return args->logs = true;
     if (strcmp(word, "--verbose") == 0)
         return args->verbose = true;
     if (value == NULL)
@@ -250,6 +250,8 @@ int main(int argc, char **argv)
         return 0;
     }
     CHECK(sodium_init() >= 0);
+    CHECK(setenv("TZ", "UTC", 1) == 0); /* logs tell the local time */
+    tzset();
     panic_set_reporter(report_panic);
     FILE *digests = NULL;
     if (args.digest_file != NULL && (digests = fopen(args.digest_file, "w")) == NULL) {

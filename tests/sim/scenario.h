@@ -20,7 +20,7 @@ struct run {
     struct prng *prng; /* the scenario's own */
     uint64_t seed;
     bool rough; /* options were drawn */
-    bool logs;  /* servers write their logs to stderr */
+    bool logs;  /* the logs of servers that have ended go to stderr */
     bool failed;
     char why[1024]; /* the first failure */
 };
