@@ -48,6 +48,7 @@ struct stub_net {
     struct conn conns[STUB_CONNS_MAX];
     unsigned conn_count;
     int adopt_fails;
+    unsigned refused;
 };
 
 static inline void stub_bytes_add(struct stub_bytes *to, const void *at, size_t size)
@@ -89,6 +90,11 @@ static inline int stub_adopt(struct actor *owner, const struct conn_events *even
     conn->room = conn->takes = SIZE_MAX;
     *ret_conn = conn;
     return 0;
+}
+
+static inline void stub_refuse(const struct accepted *accepted)
+{
+    stub_net_here()->refused++;
 }
 
 static inline void stub_read_start(struct conn *conn)
@@ -155,6 +161,7 @@ static const struct world_ops stub_net_ops = {
     .worker_stop = stub_worker_stop,
     .worker_wake = stub_worker_wake,
     .conn_adopt = stub_adopt,
+    .accepted_refuse = stub_refuse,
     .read_start = stub_read_start,
     .read_stop = stub_read_stop,
     .try_write = stub_try_write,
