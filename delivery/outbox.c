@@ -32,6 +32,8 @@ struct outbox *outbox_here(void)
 
 struct batch *outbox_batch(struct outbox *outbox, struct actor_ref to)
 {
+    if (outbox->bytes >= OUTBOX_BYTES_MAX)
+        outbox_flush(outbox);
     uint32_t at = (uint32_t)hash_u64(to.id) & outbox->mask;
     for (; outbox->map[at].turn == outbox->turn; at = (at + 1) & outbox->mask)
         if (ref_equal(outbox->map[at].batch->to, to))
@@ -39,7 +41,7 @@ struct batch *outbox_batch(struct outbox *outbox, struct actor_ref to)
     enum pressure pressure = actor_pressure(to);
     if (pressure == PRESSURE_CLOSED)
         return NULL;
-    if (outbox->open_count == OUTBOX_TARGETS_MAX || outbox->bytes >= OUTBOX_BYTES_MAX) {
+    if (outbox->open_count == OUTBOX_TARGETS_MAX) {
         outbox_flush(outbox);
         at = (uint32_t)hash_u64(to.id) & outbox->mask;
     }

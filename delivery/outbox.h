@@ -36,7 +36,8 @@ struct outbox {
 /* The worker's own. */
 struct outbox *outbox_here(void);
 
-/* The target's open batch; NULL when it is closed or gone. May flush when there are too many. */
+/* The target's open batch; NULL when it is closed or gone. Good until the next call, as it may flush
+ * when there is too much. */
 struct batch *outbox_batch(struct outbox *outbox, struct actor_ref to);
 
 /* Pushes all open batches. */
