@@ -19,9 +19,9 @@ struct system;
 struct world;
 
 struct server_wiring {
-    bool signals; /* watch the process's signals */
-    bool logs;    /* write the log; else it is thrown away */
-    uint32_t pid; /* for the log's lines */
+    bool signals;  /* watch the process's signals */
+    bool logs;     /* write the log; else it is thrown away */
+    uint32_t pid;  /* for the log's lines */
     bool terminal; /* standard error is one */
 };
 

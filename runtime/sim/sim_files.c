@@ -70,11 +70,10 @@ static void arm(struct sim_machine *machine)
     uint64_t next_ns = sim_disk_next_ns(machine->disk);
     if (next_ns == UINT64_MAX)
         return;
-    sim_queue_push(&machine->sim->queue,
-                   (struct sim_event){.time_ns = next_ns,
-                                      .due = DUE_DISK,
-                                      .of = machine->host,
-                                      .arming = ++machine->arming});
+    sim_queue_push(&machine->sim->queue, (struct sim_event){.time_ns = next_ns,
+                                                            .due = DUE_DISK,
+                                                            .of = machine->host,
+                                                            .arming = ++machine->arming});
 }
 
 void sim_machine_due(struct sim_machine *machine, uint64_t arming)
@@ -121,11 +120,11 @@ struct bytes sim_host_output(const struct sim *sim, unsigned host)
 void sim_resolve_submit(struct worker *w, struct resolve_request *request)
 {
     struct sim *sim = machine_of(w)->sim;
-    sim_queue_push(&sim->queue,
-                   (struct sim_event){.time_ns = sim->now_ns + 1 +
-                                                 prng_below(&sim->prng_net, LOOK_UP_MAX_NS),
-                                      .due = DUE_LOOK_UP,
-                                      .of = sim_table_add(&sim->look_ups, request)});
+    sim_queue_push(
+        &sim->queue,
+        (struct sim_event){.time_ns = sim->now_ns + 1 + prng_below(&sim->prng_net, LOOK_UP_MAX_NS),
+                           .due = DUE_LOOK_UP,
+                           .of = sim_table_add(&sim->look_ups, request)});
 }
 
 void sim_look_up_due(struct sim *sim, uint64_t number)
