@@ -299,7 +299,7 @@ static const struct {
     {"host: \"a\\x00b\"", "t.conf:1:0: a text with a NUL byte is not supported\n"},
     {"websocket: 3", "t.conf:1:0: Expected websocket to be a map, got int64\n"},
     {"myelin { workers: 1000 }",
-     "t.conf:1:9: workers is from 1 to 256, or 0 for one a processor\n"},
+     "t.conf:1:9: workers is from 1 to 256, or 0 for half of the processors\n"},
     {"myelin { worker: 1 }", "t.conf:1:9: unknown field \"worker\"\n"},
 };
 
