@@ -17,6 +17,7 @@ struct catcher {
     uint64_t payload;
     struct part parts[CATCHER_PARTS_MAX]; /* the first ones */
     unsigned part_count;
+    const struct buf *first_buf;
     const struct buf *first_shared; /* the first buffer of a slice that somebody else holds, too */
     bool headers;
 };
@@ -49,6 +50,8 @@ static inline void catcher_take(struct catcher *c, const struct batch *batch)
             c->parts[c->part_count++] = batch->parts[i];
     }
     CHECK(bytes == 0); /* invariant 1 of batch.h */
+    if (c->first_buf == NULL)
+        c->first_buf = batch->slices[0].buf;
     c->batches++;
     c->slices += batch->slice_count;
     c->headers = c->headers || batch->headers;
