@@ -141,6 +141,7 @@ void sim_client_connect(struct sim_client *client, const struct net_address *to)
 /* Behind all that was sent before; nothing is lost while the connection stands. */
 void sim_client_send(struct sim_client *client, struct bytes bytes);
 void sim_client_hold(struct sim_client *client, bool held); /* does not read while held */
+/* What was sent arrives still, as far as the kernel's buffer has room for it. */
 void sim_client_close(struct sim_client *client);
 void sim_client_reset(struct sim_client *client); /* both sides meet ECONNRESET */
 void sim_client_timer(struct sim_client *client, uint64_t delay_ns);

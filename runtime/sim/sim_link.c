@@ -89,10 +89,10 @@ static void transmit(struct sim_link *link, unsigned side)
 static void reset_from(struct sim_link *link, unsigned side)
 {
     struct sim_pipe *pipe = &link->pipes[side];
+    if (pipe->reset_sent)
+        return;
     pipe->size = pipe->sent;
-    if (pipe->fin_sent)
-        return; /* the peer knows that we are gone, or will */
-    pipe->fin_queued = pipe->fin_sent = true;
+    pipe->fin_queued = pipe->fin_sent = pipe->reset_sent = true;
     send_segment(link, side, SEGMENT_RESET, 0);
 }
 
@@ -116,7 +116,7 @@ static void segment_arrives(struct sim_link *link, unsigned side, const struct s
     switch (segment->kind) {
     case SEGMENT_BYTES:
         if (end_is_gone(to)) {
-            fail_end(&link->ends[side]);
+            reset_from(link, 1 - side); /* behind what is on its way already */
             break;
         }
         pipe->arrived += segment->size;
@@ -236,9 +236,12 @@ size_t sim_link_read(struct conn *end, char *at, size_t size)
 
 /* --- life --------------------------------------------------------------------------------------- */
 
-static void own_address(struct sim *sim, unsigned host, struct net_address *ret_address)
+/* The dialling end's, which over the loopback interface is its address there. */
+static void own_address(struct sim *sim, unsigned host, bool loopback, struct net_address *ret_address)
 {
     sim_host_address(host, (uint16_t)(32768 + sim->next_port++ % 28000), ret_address);
+    if (loopback)
+        ret_address->v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 }
 
 static unsigned host_of(const struct net_address *address)
@@ -255,7 +258,7 @@ struct sim_link *sim_link_new(struct sim *sim, unsigned host, const struct net_a
     link->number = sim_table_add(&sim->links, link);
     link->hosts[0] = host;
     link->hosts[1] = host_of(to) < SIM_HOSTS_MAX ? host_of(to) : host;
-    own_address(sim, host, &link->addresses[0]);
+    own_address(sim, host, link->hosts[1] == host, &link->addresses[0]);
     link->addresses[1] = *to;
     list_init(&link->waiting);
     for (unsigned side = 0; side < 2; side++) {
@@ -333,7 +336,7 @@ void sim_link_cut(struct sim_link *link)
         struct sim_pipe *pipe = &link->pipes[side];
         pipe_clear(pipe);
         pipe->sent = pipe->size = pipe->arrived;
-        pipe->fin_queued = pipe->fin_sent = true;
+        pipe->fin_queued = pipe->fin_sent = pipe->reset_sent = true;
         fail_end(&link->ends[side]);
     }
     sim_end_update(&link->ends[0]);

@@ -134,6 +134,7 @@ struct sim_pipe {
     unsigned deferred;        /* segments that were due while the hosts were apart */
     bool fin_queued;          /* behind all bytes; no byte follows */
     bool fin_sent;
+    bool reset_sent;
     bool fin_arrived;
 };
 

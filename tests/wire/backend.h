@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #include "runtime/base/bytes.h"
-#include "tests/wire/text.h"
+#include "tests/wire/blob.h"
 
 #define WIRE_SERVERS_MAX 8u
 #define WIRE_CONNS_MAX 512u
@@ -88,7 +88,7 @@ struct wire_ops {
     int (*server_port)(struct wire_backend *b, unsigned server, const char *listener);
     /* Content of the first file in the server's folder that matches the glob; -ENOENT if none. */
     int (*server_file)(struct wire_backend *b, unsigned server, const char *glob,
-                       struct text *ret_content);
+                       struct blob *ret_content);
 
     int (*connect)(struct wire_backend *b, unsigned conn, unsigned server, const char *listener);
     /* Queues bytes behind those queued before. Order is kept, nothing is lost while open; bytes for a

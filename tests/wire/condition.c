@@ -9,14 +9,14 @@
 #include "runtime/base/check.h"
 
 bool condition_matches(const char *text, const char *pattern, struct condition_groups *ret_groups,
-                       struct text *ret_why)
+                       struct blob *ret_why)
 {
     regex_t re;
     int rc = regcomp(&re, pattern, REG_EXTENDED);
     if (rc != 0) {
         char why[200];
         regerror(rc, &re, why, sizeof(why));
-        text_format(ret_why, "bad pattern %s: %s", pattern, why);
+        blob_format(ret_why, "bad pattern %s: %s", pattern, why);
         return false;
     }
     regmatch_t groups[CONDITION_GROUPS];
@@ -25,8 +25,8 @@ bool condition_matches(const char *text, const char *pattern, struct condition_g
         if (groups[i].rm_so < 0)
             continue;
         size_t size = (size_t)(groups[i].rm_eo - groups[i].rm_so);
-        text_clear(&ret_groups->at[i]);
-        text_add(&ret_groups->at[i], (struct bytes){text + groups[i].rm_so, size});
+        blob_clear(&ret_groups->at[i]);
+        blob_add(&ret_groups->at[i], (struct bytes){text + groups[i].rm_so, size});
     }
     regfree(&re);
     return ok;
@@ -77,43 +77,43 @@ static json_t *value_at(json_t *at, const char **path)
     return at;
 }
 
-static void add_value(struct text *t, const json_t *value)
+static void add_value(struct blob *t, const json_t *value)
 {
     if (value == NULL) {
-        text_add_string(t, "nothing");
+        blob_add_string(t, "nothing");
         return;
     }
     if (json_is_string(value)) {
-        text_add(t, (struct bytes){json_string_value(value), json_string_length(value)});
+        blob_add(t, (struct bytes){json_string_value(value), json_string_length(value)});
         return;
     }
     char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     CHECK(dump != NULL);
-    text_add_string(t, dump);
+    blob_add_string(t, dump);
     free(dump);
 }
 
-static bool test_equal(json_t *value, const char *wanted, struct text *why)
+static bool test_equal(json_t *value, const char *wanted, struct blob *why)
 {
     json_t *w = json_loads(wanted, JSON_DECODE_ANY, NULL);
     if (w == NULL)
-        text_format(why, "%s is no JSON", wanted);
+        blob_format(why, "%s is no JSON", wanted);
     bool ok = w != NULL && value != NULL && json_equal(value, w);
     json_decref(w);
     return ok;
 }
 
-static bool test_unequal(json_t *value, const char *wanted, struct text *why)
+static bool test_unequal(json_t *value, const char *wanted, struct blob *why)
 {
     return !test_equal(value, wanted, why) && why->size == 0;
 }
 
-static bool test_pattern(json_t *value, const char *pattern, struct text *why)
+static bool test_pattern(json_t *value, const char *pattern, struct blob *why)
 {
-    struct text t = {0};
+    struct blob t = {0};
     add_value(&t, value);
-    bool ok = value != NULL && condition_matches(text_string(&t), pattern, NULL, why);
-    text_done(&t);
+    bool ok = value != NULL && condition_matches(blob_string(&t), pattern, NULL, why);
+    blob_done(&t);
     return ok;
 }
 
@@ -124,48 +124,48 @@ static int compare(json_t *value, const char *number)
     return a < b ? -1 : a > b;
 }
 
-static bool test_less(json_t *value, const char *number, struct text *why)
+static bool test_less(json_t *value, const char *number, struct blob *why)
 {
     return json_is_number(value) && compare(value, number) < 0;
 }
 
-static bool test_at_most(json_t *value, const char *number, struct text *why)
+static bool test_at_most(json_t *value, const char *number, struct blob *why)
 {
     return json_is_number(value) && compare(value, number) <= 0;
 }
 
-static bool test_more(json_t *value, const char *number, struct text *why)
+static bool test_more(json_t *value, const char *number, struct blob *why)
 {
     return json_is_number(value) && compare(value, number) > 0;
 }
 
-static bool test_at_least(json_t *value, const char *number, struct text *why)
+static bool test_at_least(json_t *value, const char *number, struct blob *why)
 {
     return json_is_number(value) && compare(value, number) >= 0;
 }
 
-static bool test_absent(json_t *value, const char *nothing, struct text *why)
+static bool test_absent(json_t *value, const char *nothing, struct blob *why)
 {
     return value == NULL;
 }
 
-static bool test_present(json_t *value, const char *nothing, struct text *why)
+static bool test_present(json_t *value, const char *nothing, struct blob *why)
 {
     return value != NULL;
 }
 
-static bool test_count(json_t *value, const char *number, struct text *why)
+static bool test_count(json_t *value, const char *number, struct blob *why)
 {
     size_t count = json_is_array(value) ? json_array_size(value) : json_object_size(value);
     return (json_is_array(value) || json_is_object(value)) && count == strtoul(number, NULL, 10);
 }
 
-static bool test_has(json_t *value, const char *keys, struct text *why)
+static bool test_has(json_t *value, const char *keys, struct blob *why)
 {
     while (*keys != '\0') {
         size_t size = strcspn(keys, " ");
         if (json_object_getn(value, keys, size) == NULL) {
-            text_format(why, "no %.*s in it", (int)size, keys);
+            blob_format(why, "no %.*s in it", (int)size, keys);
             return false;
         }
         keys += size;
@@ -174,7 +174,7 @@ static bool test_has(json_t *value, const char *keys, struct text *why)
     return true;
 }
 
-static bool test_is(json_t *value, const char *type, struct text *why)
+static bool test_is(json_t *value, const char *type, struct blob *why)
 {
     return value != NULL && ((strcmp(type, "string") == 0 && json_is_string(value)) ||
                              (strcmp(type, "integer") == 0 && json_is_integer(value)) ||
@@ -186,11 +186,11 @@ static bool test_is(json_t *value, const char *type, struct text *why)
                              (strcmp(type, "null") == 0 && json_is_null(value)));
 }
 
-static bool test(json_t *value, const char *condition, struct text *why)
+static bool test(json_t *value, const char *condition, struct blob *why)
 {
     static const struct {
         const char *word;
-        bool (*holds)(json_t *value, const char *operand, struct text *why);
+        bool (*holds)(json_t *value, const char *operand, struct blob *why);
     } tests[] = {
         {"=", test_equal},     {"!=", test_unequal},    {"~", test_pattern},
         {"<", test_less},      {"<=", test_at_most},    {">", test_more},
@@ -204,42 +204,42 @@ static bool test(json_t *value, const char *condition, struct text *why)
         if (strlen(tests[i].word) == size && memcmp(tests[i].word, condition, size) == 0)
             return tests[i].holds(value, operand, why);
     }
-    text_format(why, "no such test: %s", condition);
+    blob_format(why, "no such test: %s", condition);
     return false;
 }
 
-static json_t *document_load(struct bytes document, struct text *why)
+static json_t *document_load(struct bytes document, struct blob *why)
 {
     json_error_t error;
     json_t *root = json_loadb(document.at, document.size, JSON_DECODE_ANY, &error);
     if (root == NULL) {
-        text_format(why, "no JSON (%s): ", error.text);
-        text_add_escaped(why, document);
+        blob_format(why, "no JSON (%s): ", error.text);
+        blob_add_escaped(why, document);
     }
     return root;
 }
 
-bool condition_holds(struct bytes document, const char *condition, struct text *ret_why)
+bool condition_holds(struct bytes document, const char *condition, struct blob *ret_why)
 {
     json_t *root = document_load(document, ret_why);
     if (root == NULL)
         return false;
     const char *p = condition;
     json_t *value = value_at(root, &p);
-    struct text why = {0};
+    struct blob why = {0};
     bool ok = test(value, p, &why);
     if (!ok) {
-        text_add_string(ret_why, text_string(&why));
-        text_add_string(ret_why, why.size > 0 ? "; it is " : "it is ");
+        blob_add_string(ret_why, blob_string(&why));
+        blob_add_string(ret_why, why.size > 0 ? "; it is " : "it is ");
         add_value(ret_why, value);
     }
-    text_done(&why);
+    blob_done(&why);
     json_decref(root);
     return ok;
 }
 
-bool condition_value(struct bytes document, const char *path, struct text *ret_value,
-                     struct text *ret_why)
+bool condition_value(struct bytes document, const char *path, struct blob *ret_value,
+                     struct blob *ret_why)
 {
     json_t *root = document_load(document, ret_why);
     const char *p = path;
@@ -247,7 +247,7 @@ bool condition_value(struct bytes document, const char *path, struct text *ret_v
     if (value != NULL)
         add_value(ret_value, value);
     else
-        text_format(ret_why, "nothing at %s", path);
+        blob_format(ret_why, "nothing at %s", path);
     json_decref(root);
     return value != NULL;
 }

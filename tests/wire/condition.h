@@ -15,22 +15,22 @@
 
 #include <stdbool.h>
 
-#include "tests/wire/text.h"
+#include "tests/wire/blob.h"
 
 /* True if the document (JSON text) meets the condition; else ret_why says why not. */
-bool condition_holds(struct bytes document, const char *condition, struct text *ret_why);
+bool condition_holds(struct bytes document, const char *condition, struct blob *ret_why);
 
 /* The value at the path: a string as it is, anything else as JSON. False with ret_why. */
-bool condition_value(struct bytes document, const char *path, struct text *ret_value,
-                     struct text *ret_why);
+bool condition_value(struct bytes document, const char *path, struct blob *ret_value,
+                     struct blob *ret_why);
 
 /* Whether text, anywhere in it, matches the extended regular expression. A bad pattern is a no,
  * with ret_why. ret_groups may be NULL; else it gets groups 1 to 9, those that took part. */
 #define CONDITION_GROUPS 10
 struct condition_groups {
-    struct text at[CONDITION_GROUPS];
+    struct blob at[CONDITION_GROUPS];
 };
 bool condition_matches(const char *text, const char *pattern, struct condition_groups *ret_groups,
-                       struct text *ret_why);
+                       struct blob *ret_why);
 
 #endif

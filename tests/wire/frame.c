@@ -28,7 +28,7 @@ static long long last_number(struct bytes line)
         value += unit * (line.at[i - 1] - '0');
         unit *= 10;
         i--;
-        if (value > (long long)TEXT_SIZE_MAX)
+        if (value > (long long)BLOB_SIZE_MAX)
             return -1;
     }
     return i == line.size || i == 0 || line.at[i - 1] != ' ' ? -1 : value;
@@ -58,13 +58,13 @@ enum frame_cut frame_cut(struct bytes input, struct frame *ret_frame)
     return FRAME_DONE;
 }
 
-void frame_add_escaped(struct text *t, const struct frame *f)
+void frame_add_escaped(struct blob *t, const struct frame *f)
 {
-    text_add_escaped(t, f->line);
+    blob_add_escaped(t, f->line);
     if (!f->has_payload)
         return;
-    text_add_string(t, f->payload.size == 0 ? " |" : " | ");
-    text_add_escaped(t, f->payload);
+    blob_add_string(t, f->payload.size == 0 ? " |" : " | ");
+    blob_add_escaped(t, f->payload);
 }
 
 void frame_cut_written(const char *written, struct bytes *ret_line, struct bytes *ret_payload,

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "tests/wire/text.h"
+#include "tests/wire/blob.h"
 
 struct frame {
     struct bytes line; /* borrowed from the input; without CRLF */
@@ -23,7 +23,7 @@ enum frame_cut {
 enum frame_cut frame_cut(struct bytes input, struct frame *ret_frame);
 
 /* Appends "LINE | PAYLOAD" or "LINE", escaped: what patterns match and reports show. */
-void frame_add_escaped(struct text *t, const struct frame *f);
+void frame_add_escaped(struct blob *t, const struct frame *f);
 
 bool frame_is(const struct frame *f, const char *verb);
 

@@ -11,15 +11,15 @@
 
 void http_answer_done(struct http_answer *a)
 {
-    text_done(&a->head);
-    text_done(&a->body);
+    blob_done(&a->head);
+    blob_done(&a->body);
     a->status = 0;
 }
 
-bool http_header(const struct http_answer *a, const char *name, struct text *ret_value)
+bool http_header(const struct http_answer *a, const char *name, struct blob *ret_value)
 {
     size_t size = strlen(name);
-    const char *line = strstr(text_string(&a->head), "\r\n");
+    const char *line = strstr(blob_string(&a->head), "\r\n");
     while (line != NULL) {
         line += 2;
         const char *end = strstr(line, "\r\n");
@@ -28,7 +28,7 @@ bool http_header(const struct http_answer *a, const char *name, struct text *ret
         if (strncasecmp(line, name, size) == 0 && line[size] == ':') {
             const char *value = line + size + 1;
             value += strspn(value, " \t");
-            text_add(ret_value, (struct bytes){value, (size_t)(end - value)});
+            blob_add(ret_value, (struct bytes){value, (size_t)(end - value)});
             return true;
         }
         line = end;
@@ -37,7 +37,7 @@ bool http_header(const struct http_answer *a, const char *name, struct text *ret
 }
 
 /* Joins the chunks of b; true once the last, empty one is there. */
-static bool dechunk(struct bytes b, struct text *body)
+static bool dechunk(struct bytes b, struct blob *body)
 {
     for (;;) {
         const char *end = memmem(b.at, b.size, "\r\n", 2);
@@ -47,7 +47,7 @@ static bool dechunk(struct bytes b, struct text *body)
         size_t skip = (size_t)(end - b.at) + 2;
         if (b.size < skip + size + 2)
             return false;
-        text_add(body, (struct bytes){b.at + skip, size});
+        blob_add(body, (struct bytes){b.at + skip, size});
         if (size == 0)
             return true;
         b.at += skip + size + 2;
@@ -57,19 +57,19 @@ static bool dechunk(struct bytes b, struct text *body)
 
 static bool body_cut(struct bytes rest, bool at_end, struct http_answer *a)
 {
-    struct text value = {0};
+    struct blob value = {0};
     bool whole = at_end;
     if (http_header(a, "Transfer-Encoding", &value)) {
         whole = dechunk(rest, &a->body);
     } else if (http_header(a, "Content-Length", &value)) {
-        size_t size = strtoul(text_string(&value), NULL, 10);
+        size_t size = strtoul(blob_string(&value), NULL, 10);
         whole = rest.size >= size;
         if (whole)
-            text_add(&a->body, (struct bytes){rest.at, size});
+            blob_add(&a->body, (struct bytes){rest.at, size});
     } else if (whole) {
-        text_add(&a->body, rest);
+        blob_add(&a->body, rest);
     }
-    text_done(&value);
+    blob_done(&value);
     return whole;
 }
 
@@ -80,8 +80,8 @@ bool http_answer_cut(struct bytes input, bool at_end, struct http_answer *ret_an
     bool whole = at_end;
     if (end != NULL) {
         size_t head = (size_t)(end - input.at) + 2;
-        text_add(&a.head, (struct bytes){input.at, head});
-        if (sscanf(text_string(&a.head), "HTTP/1.%*1d %3d", &a.status) != 1)
+        blob_add(&a.head, (struct bytes){input.at, head});
+        if (sscanf(blob_string(&a.head), "HTTP/1.%*1d %3d", &a.status) != 1)
             a.status = 0;
         struct bytes rest = {input.at + head + 2, input.size - head - 2};
         whole = body_cut(rest, at_end, &a) || at_end;

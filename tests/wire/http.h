@@ -5,12 +5,12 @@
 
 #include <stdbool.h>
 
-#include "tests/wire/text.h"
+#include "tests/wire/blob.h"
 
 struct http_answer {
     int status;
-    struct text head; /* status line and headers, as they came */
-    struct text body; /* without chunking */
+    struct blob head; /* status line and headers, as they came */
+    struct blob body; /* without chunking */
 };
 
 /* True once the input holds a whole answer (at_end: nothing follows the input), which is then in
@@ -19,6 +19,6 @@ bool http_answer_cut(struct bytes input, bool at_end, struct http_answer *ret_an
 void http_answer_done(struct http_answer *a);
 
 /* Value of a header, any case; false if it is absent. */
-bool http_header(const struct http_answer *a, const char *name, struct text *ret_value);
+bool http_header(const struct http_answer *a, const char *name, struct blob *ret_value);
 
 #endif

@@ -19,6 +19,7 @@
 #include "runtime/base/check.h"
 #include "tests/wire/process.h"
 #include "tests/wire/run.h"
+#include "tests/wire/sim/backend_sim.h"
 
 #define JOBS_MAX 64
 #define SCRIPTS_MAX 20000
@@ -46,6 +47,11 @@ struct suite {
 static struct wire_backend *process_world(const struct run_world *world)
 {
     return process_new(world->binary, world->version, world->keep);
+}
+
+static struct wire_backend *sim_world(const struct run_world *world)
+{
+    return backend_sim_new(world->seed);
 }
 
 static void add_path(struct suite *suite, const char *path)
@@ -78,12 +84,12 @@ static int find_scripts(struct suite *suite, const char *path)
     int count = scandir(path, &entries, NULL, alphasort);
     int rc = count < 0 ? -errno : 0;
     for (int i = 0; i < count; i++) {
-        struct text below = {0};
-        text_format(&below, "%s/%s", path, entries[i]->d_name);
+        struct blob below = {0};
+        blob_format(&below, "%s/%s", path, entries[i]->d_name);
         bool folder = entries[i]->d_type == DT_DIR && entries[i]->d_name[0] != '.';
         if (rc == 0 && (folder || is_script(entries[i]->d_name)))
-            rc = find_scripts(suite, text_string(&below));
-        text_done(&below);
+            rc = find_scripts(suite, blob_string(&below));
+        blob_done(&below);
         free(entries[i]);
     }
     if (count >= 0)
@@ -91,11 +97,11 @@ static int find_scripts(struct suite *suite, const char *path)
     return rc;
 }
 
-static enum run_result run_path(const struct suite *suite, const char *path, struct text *report)
+static enum run_result run_path(const struct suite *suite, const char *path, struct blob *report)
 {
     struct script *script = script_load(path, report);
     if (script == NULL) {
-        text_add_string(report, "\n");
+        blob_add_string(report, "\n");
         return RUN_FAILED;
     }
     enum run_result result = run_script(script, &suite->world, report);
@@ -107,11 +113,11 @@ static _Noreturn void child(struct suite *suite, const char *path, FILE *words)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     alarm(SCRIPT_SECONDS_MAX);
-    struct text report = {0};
+    struct blob report = {0};
     enum run_result result = run_path(suite, path, &report);
-    fputs(text_string(&report), words);
+    fputs(blob_string(&report), words);
     fclose(words);
-    text_done(&report);
+    blob_done(&report);
     for (int i = 0; i < suite->count; i++)
         free(suite->paths[i]);
     free(suite->paths);
@@ -196,9 +202,10 @@ static void run_all(struct suite *suite)
 static int usage(void)
 {
     fputs(
-        "usage: wire (--binary SERVER | --oracle SERVER) [-j JOBS] [--failures N] [--keep] [-v] PATH...\n"
+        "usage: wire (--binary SERVER | --oracle SERVER | --sim SEED) [-j JOBS] [--failures N] [--keep] [-v] PATH...\n"
         "  --binary  the server under test\n"
         "  --oracle  nats-server itself\n"
+        "  --sim     simulated servers; seed 0 is calm\n"
         "  --failures N  start no more scripts after N failures\n"
         "  --config LINE  put LINE in front of every configuration\n"
         "  --keep    leave the servers' folders in the temporary folder\n"
@@ -224,6 +231,10 @@ static int option_take(struct suite *suite, int argc, char **argv, int i)
     } else if (strcmp(argv[i], "--binary") == 0 && more) {
         suite->world.kind = "myelin";
         suite->world.binary = argv[++i];
+    } else if (strcmp(argv[i], "--sim") == 0 && more) {
+        suite->world.kind = "sim";
+        suite->world.backend_new = sim_world;
+        suite->world.seed = strtoull(argv[++i], NULL, 10);
     } else if (strcmp(argv[i], "--oracle") == 0 && more) {
         suite->world.kind = "oracle";
         suite->world.binary = argv[++i];
@@ -233,6 +244,23 @@ static int option_take(struct suite *suite, int argc, char **argv, int i)
     return i + 1;
 }
 
+/* The server's real path and version. */
+static bool ask_binary(struct run_world *world, char **ret_binary, struct blob *ret_version)
+{
+    *ret_binary = realpath(world->binary, NULL);
+    if (*ret_binary == NULL) {
+        fprintf(stderr, "wire: %s: %s\n", world->binary, strerror(errno));
+        return false;
+    }
+    if (process_ask_version(*ret_binary, ret_version) < 0) {
+        fprintf(stderr, "wire: %s does not tell its version\n", *ret_binary);
+        return false;
+    }
+    world->binary = *ret_binary;
+    world->version = blob_string(ret_version);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct suite suite = {
@@ -240,24 +268,15 @@ int main(int argc, char **argv)
     int i = 1;
     while (i > 0 && i < argc && argv[i][0] == '-')
         i = option_take(&suite, argc, argv, i);
-    if (i < 0 || i == argc || suite.world.binary == NULL || suite.jobs_max < 1 ||
+    if (i < 0 || i == argc || suite.world.kind == NULL || suite.jobs_max < 1 ||
         suite.jobs_max > JOBS_MAX)
         return usage();
-    char *binary = realpath(suite.world.binary, NULL);
-    if (binary == NULL) {
-        fprintf(stderr, "wire: %s: %s\n", suite.world.binary, strerror(errno));
+    char *binary = NULL;
+    struct blob version = {0};
+    if (suite.world.binary != NULL && !ask_binary(&suite.world, &binary, &version))
         return 2;
-    }
-    suite.world.binary = binary;
-    struct text version = {0};
-    int rc = process_ask_version(binary, &version);
-    if (rc < 0) {
-        fprintf(stderr, "wire: %s does not tell its version\n", binary);
-        return 2;
-    }
-    suite.world.version = text_string(&version);
     for (; i < argc; i++) {
-        rc = find_scripts(&suite, argv[i]);
+        int rc = find_scripts(&suite, argv[i]);
         if (rc < 0) {
             fprintf(stderr, "wire: %s: %s\n", argv[i], strerror(-rc));
             return 2;
@@ -273,6 +292,6 @@ int main(int argc, char **argv)
         free(suite.paths[i]);
     free(suite.paths);
     free(binary);
-    text_done(&version);
+    blob_done(&version);
     return suite.failed > 0 || suite.passed + suite.skipped == 0;
 }

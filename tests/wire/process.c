@@ -9,7 +9,7 @@
  *             unacknowledged on our side, nothing in the receive queue of its side.
  * Invariants  1. Only pids started here are signalled, and none outlives the backend.
  *             2. A server is ready once its ports file parsed as JSON.
- * Bounds      Output and received bytes by TEXT_SIZE_MAX.
+ * Bounds      Output and received bytes by BLOB_SIZE_MAX.
  */
 #include "tests/wire/process.h"
 
@@ -50,7 +50,7 @@ struct process_server {
     int output; /* our end of its stdout and stderr; -1 at the end of it */
     int inotify;
     int exit_code;
-    struct text log;
+    struct blob log;
     json_t *ports; /* given; the ports file */
 };
 
@@ -59,8 +59,8 @@ struct process_conn {
     bool held;
     enum wire_conn_state state;
     int fd; /* -1 when closed */
-    struct text in;
-    struct text out;
+    struct blob in;
+    struct blob out;
 };
 
 struct process_backend {
@@ -115,12 +115,12 @@ static const char *process_server_dir(struct wire_backend *b, unsigned server, c
 {
     struct process_server *s = server_of(b, server);
     if (s->dir == NULL) {
-        struct text dir = {0};
-        text_format(&dir, "%s/%s", self_of(b)->root, name);
-        s->dir = strdup(text_string(&dir));
+        struct blob dir = {0};
+        blob_format(&dir, "%s/%s", self_of(b)->root, name);
+        s->dir = strdup(blob_string(&dir));
         CHECK(s->dir != NULL);
         CHECK(mkdir(s->dir, 0700) == 0);
-        text_done(&dir);
+        blob_done(&dir);
         s->pidfd = s->output = s->inotify = -1;
     }
     return s->dir;
@@ -130,15 +130,15 @@ static int process_server_configure(struct wire_backend *b, unsigned server, con
 {
     struct process_server *s = server_of(b, server);
     CHECK(s->dir != NULL);
-    struct text path = {0};
-    text_format(&path, "%s/server.conf", s->dir);
-    FILE *f = fopen(text_string(&path), "w");
+    struct blob path = {0};
+    blob_format(&path, "%s/server.conf", s->dir);
+    FILE *f = fopen(blob_string(&path), "w");
     int rc = f == NULL ? -errno : 0;
     if (f != NULL && fputs(config, f) < 0)
         rc = -EIO;
     if (f != NULL && fclose(f) != 0)
         rc = -EIO;
-    text_done(&path);
+    blob_done(&path);
     return rc;
 }
 
@@ -222,7 +222,7 @@ static int process_server_exit_code(struct wire_backend *b, unsigned server)
 
 static struct bytes process_server_log(struct wire_backend *b, unsigned server)
 {
-    return text_bytes(&server_of(b, server)->log);
+    return blob_bytes(&server_of(b, server)->log);
 }
 
 static long process_server_pid(struct wire_backend *b, unsigned server)
@@ -239,7 +239,7 @@ static int process_server_port(struct wire_backend *b, unsigned server, const ch
     return colon == NULL ? -ENOENT : atoi(colon + 1);
 }
 
-static int file_content(const char *path, struct text *ret)
+static int file_content(const char *path, struct blob *ret)
 {
     FILE *f = fopen(path, "rb");
     if (f == NULL)
@@ -247,23 +247,23 @@ static int file_content(const char *path, struct text *ret)
     char chunk[4096];
     size_t size;
     while ((size = fread(chunk, 1, sizeof(chunk), f)) > 0)
-        text_add(ret, (struct bytes){chunk, size});
+        blob_add(ret, (struct bytes){chunk, size});
     fclose(f);
     return 0;
 }
 
 static int process_server_file(struct wire_backend *b, unsigned server, const char *pattern,
-                               struct text *ret_content)
+                               struct blob *ret_content)
 {
     struct process_server *s = server_of(b, server);
-    struct text path = {0};
+    struct blob path = {0};
     glob_t found = {0};
-    text_format(&path, "%s/%s", s->dir == NULL ? "" : s->dir, pattern);
+    blob_format(&path, "%s/%s", s->dir == NULL ? "" : s->dir, pattern);
     int rc = -ENOENT;
-    if (glob(text_string(&path), 0, NULL, &found) == 0 && found.gl_pathc > 0)
+    if (glob(blob_string(&path), 0, NULL, &found) == 0 && found.gl_pathc > 0)
         rc = file_content(found.gl_pathv[0], ret_content);
     globfree(&found);
-    text_done(&path);
+    blob_done(&path);
     return rc;
 }
 
@@ -272,7 +272,7 @@ static int process_server_file(struct wire_backend *b, unsigned server, const ch
 static void server_look_for_ports(struct wire_backend *b, unsigned server)
 {
     struct process_server *s = server_of(b, server);
-    struct text content = {0};
+    struct blob content = {0};
     char pattern[32];
     snprintf(pattern, sizeof(pattern), "*_%d.ports", (int)s->pid);
     if (process_server_file(b, server, pattern, &content) == 0 && content.size > 0) {
@@ -280,7 +280,7 @@ static void server_look_for_ports(struct wire_backend *b, unsigned server)
         if (s->ports != NULL)
             s->state = WIRE_READY;
     }
-    text_done(&content);
+    blob_done(&content);
 }
 
 static void server_read_output(struct process_server *s)
@@ -288,7 +288,7 @@ static void server_read_output(struct process_server *s)
     char chunk[READ_CHUNK];
     ssize_t size;
     while ((size = read(s->output, chunk, sizeof(chunk))) > 0)
-        text_add(&s->log, (struct bytes){chunk, (size_t)size});
+        blob_add(&s->log, (struct bytes){chunk, (size_t)size});
     if (size == 0)
         fd_close(&s->output);
 }
@@ -322,8 +322,8 @@ static int process_connect(struct wire_backend *b, unsigned conn, unsigned serve
 {
     struct process_conn *c = conn_of(b, conn);
     CHECK(!c->used || c->state >= WIRE_CLOSED);
-    text_clear(&c->in);
-    text_clear(&c->out);
+    blob_clear(&c->in);
+    blob_clear(&c->out);
     int port = process_server_port(b, server, listener);
     if (port < 0)
         return port;
@@ -348,7 +348,7 @@ static void conn_end(struct process_conn *c, enum wire_conn_state state)
 {
     c->state = state;
     fd_close(&c->fd);
-    text_clear(&c->out);
+    blob_clear(&c->out);
 }
 
 static void conn_flush(struct process_conn *c)
@@ -358,10 +358,10 @@ static void conn_flush(struct process_conn *c)
         if (size < 0) {
             /* What it said before closing is still to be read, so a failed write only drops. */
             if (errno != EAGAIN && errno != EINTR)
-                text_clear(&c->out);
+                blob_clear(&c->out);
             return;
         }
-        text_drop_front(&c->out, (size_t)size);
+        blob_drop_front(&c->out, (size_t)size);
     }
 }
 
@@ -383,7 +383,7 @@ static void conn_read(struct process_conn *c)
     char chunk[READ_CHUNK];
     ssize_t size = read(c->fd, chunk, sizeof(chunk));
     if (size > 0)
-        text_add(&c->in, (struct bytes){chunk, (size_t)size});
+        blob_add(&c->in, (struct bytes){chunk, (size_t)size});
     else if (size == 0 || (errno != EAGAIN && errno != EINTR))
         conn_end(c, WIRE_CLOSED);
 }
@@ -394,7 +394,7 @@ static int process_send(struct wire_backend *b, unsigned conn, struct bytes byte
     CHECK(c->used);
     if (c->state != WIRE_OPEN && c->state != WIRE_CONNECTING)
         return 0;
-    text_add(&c->out, bytes);
+    blob_add(&c->out, bytes);
     conn_flush(c);
     return 0;
 }
@@ -441,12 +441,12 @@ static bool process_drained(struct wire_backend *b, unsigned conn)
 
 static struct bytes process_received(struct wire_backend *b, unsigned conn)
 {
-    return text_bytes(&conn_of(b, conn)->in);
+    return blob_bytes(&conn_of(b, conn)->in);
 }
 
 static void process_consume(struct wire_backend *b, unsigned conn, size_t size)
 {
-    text_drop_front(&conn_of(b, conn)->in, size);
+    blob_drop_front(&conn_of(b, conn)->in, size);
 }
 
 static enum wire_conn_state process_conn_state(struct wire_backend *b, unsigned conn)
@@ -590,7 +590,7 @@ static size_t read_said(int fd, char *said, size_t size_max)
     return size;
 }
 
-int process_ask_version(const char *binary, struct text *ret_version)
+int process_ask_version(const char *binary, struct blob *ret_version)
 {
     int pipes[2];
     if (pipe2(pipes, O_CLOEXEC) != 0)
@@ -610,7 +610,7 @@ int process_ask_version(const char *binary, struct text *ret_version)
     const char *mark = strstr(said, ": v");
     if (mark == NULL)
         return -ENOEXEC;
-    text_add(ret_version, (struct bytes){mark + 3, strcspn(mark + 3, " \r\n")});
+    blob_add(ret_version, (struct bytes){mark + 3, strcspn(mark + 3, " \r\n")});
     return 0;
 }
 
@@ -634,15 +634,15 @@ static void process_free(struct wire_backend **b)
             fd_close(&s->output);
             fd_close(&s->inotify);
         }
-        text_done(&s->log);
+        blob_done(&s->log);
         json_decref(s->ports);
         free(s->dir);
     }
     for (unsigned i = 0; i < WIRE_CONNS_MAX; i++) {
         if (self->conns[i].used)
             fd_close(&self->conns[i].fd);
-        text_done(&self->conns[i].in);
-        text_done(&self->conns[i].out);
+        blob_done(&self->conns[i].in);
+        blob_done(&self->conns[i].out);
     }
     if (!self->keep)
         nftw(self->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -685,8 +685,8 @@ struct wire_backend *process_new(const char *binary, const char *version, bool k
     self->version = version;
     self->keep = keep;
     const char *tmp = getenv("TMPDIR");
-    struct text root = {0};
-    text_format(&root, "%s/wire.XXXXXX", tmp == NULL ? "/tmp" : tmp);
+    struct blob root = {0};
+    blob_format(&root, "%s/wire.XXXXXX", tmp == NULL ? "/tmp" : tmp);
     self->root = root.at;
     CHECK(mkdtemp(self->root) != NULL);
     return &self->base;

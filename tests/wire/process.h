@@ -9,7 +9,7 @@
 
 /* Runs `binary --version` and keeps the number it tells, like "2.14.5". Blocks, but not for ever. */
 __attribute__((warn_unused_result)) int process_ask_version(const char *binary,
-                                                            struct text *ret_version);
+                                                            struct blob *ret_version);
 
 /* binary, version: borrowed, for the backend's life. keep: leave the folders of the servers behind. */
 struct wire_backend *process_new(const char *binary, const char *version, bool keep);

@@ -18,14 +18,14 @@ static bool run_let(struct session *s, const struct step *step)
     int conn = step->name_count == 0 ? 0 : session_conn(s, step->names[0]);
     if (conn < 0)
         return false;
-    const struct text *document = step->name_count == 0 ? &s->answer.body : &s->conns[conn].info;
-    struct text value = {0};
-    struct text why = {0};
-    bool ok = condition_value(text_bytes(document), step->text, &value, &why) ||
-              session_fail(s, "%s", text_string(&why));
-    ok = ok && session_var_set(s, step->target, text_bytes(&value));
-    text_done(&value);
-    text_done(&why);
+    const struct blob *document = step->name_count == 0 ? &s->answer.body : &s->conns[conn].info;
+    struct blob value = {0};
+    struct blob why = {0};
+    bool ok = condition_value(blob_bytes(document), step->text, &value, &why) ||
+              session_fail(s, "%s", blob_string(&why));
+    ok = ok && session_var_set(s, step->target, blob_bytes(&value));
+    blob_done(&value);
+    blob_done(&why);
     return ok;
 }
 
@@ -107,7 +107,7 @@ static bool older(const char *version, const char *needs)
 
 /* One run with one backend. */
 static enum run_result run_once(const struct script *script, const struct run_world *world,
-                                unsigned split, size_t *ret_split_size, struct text *report)
+                                unsigned split, size_t *ret_split_size, struct blob *report)
 {
     struct wire_backend *backend = world->backend_new(world);
     CHECK(backend != NULL);
@@ -118,11 +118,11 @@ static enum run_result run_once(const struct script *script, const struct run_wo
     s->split = split;
     s->config = world->config;
     if (script->needs != NULL && older(backend->ops->version(backend), script->needs))
-        text_format(report, "%s: skipped: needs %s\n", script->path, script->needs);
+        blob_format(report, "%s: skipped: needs %s\n", script->path, script->needs);
     else
         result = steps_run(s, script->steps, script->count) ? RUN_PASSED : RUN_FAILED;
     if (s->unsupported) {
-        text_format(report, "%s: skipped: refused as not supported yet\n", script->path);
+        blob_format(report, "%s: skipped: refused as not supported yet\n", script->path);
         result = RUN_SKIPPED;
     }
     *ret_split_size = s->split_size;
@@ -133,10 +133,10 @@ static enum run_result run_once(const struct script *script, const struct run_wo
 }
 
 enum run_result run_script(const struct script *script, const struct run_world *world,
-                           struct text *report)
+                           struct blob *report)
 {
     if (script->only != NULL && !names_include(script->only, world->kind)) {
-        text_format(report, "%s: skipped: only %s: %s\n", script->path, script->only,
+        blob_format(report, "%s: skipped: only %s: %s\n", script->path, script->only,
                     script->only_reason);
         return RUN_SKIPPED;
     }

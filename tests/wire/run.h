@@ -14,6 +14,7 @@ struct run_world {
     struct wire_backend *(*backend_new)(const struct run_world *world);
     const char *binary;  /* for backends of processes */
     const char *version; /* the same */
+    uint64_t seed;       /* for the simulator */
     bool keep;
     const char *config; /* a line in front of every configuration, or NULL */
 };
@@ -21,6 +22,6 @@ struct run_world {
 /* Runs the script once, or once for each place a `split` can cut. What went wrong, or why it was
  * skipped, is appended to report. */
 enum run_result run_script(const struct script *script, const struct run_world *world,
-                           struct text *report);
+                           struct blob *report);
 
 #endif

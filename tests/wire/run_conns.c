@@ -60,11 +60,11 @@ static bool greet(struct session *s, int conn, const json_t *fields)
         return false;
     char *json = json_dumps(fields, JSON_COMPACT);
     CHECK(json != NULL);
-    struct text line = {0};
-    text_format(&line, "CONNECT %s\r\nPING\r\n", json);
+    struct blob line = {0};
+    blob_format(&line, "CONNECT %s\r\nPING\r\n", json);
     free(json);
-    bool sent = session_send(s, conn, text_bytes(&line));
-    text_done(&line);
+    bool sent = session_send(s, conn, blob_bytes(&line));
+    blob_done(&line);
     if (!sent ||
         (json_is_true(json_object_get(fields, "verbose")) && !run_expect_on(s, conn, &want_ok)))
         return false;
@@ -91,16 +91,16 @@ static bool client(struct session *s, const struct step *step, const char *name,
 
 bool run_client(struct session *s, const struct step *step)
 {
-    struct text more = {0};
+    struct blob more = {0};
     bool ok = step->more == NULL || session_expand(s, bytes_of(step->more), -1, &more);
     for (unsigned i = 0; ok && i < step->name_count; i++)
-        ok = client(s, step, step->names[i], text_string(&more));
-    text_done(&more);
+        ok = client(s, step, step->names[i], blob_string(&more));
+    blob_done(&more);
     return ok;
 }
 
 /* The bytes that the step sends. */
-static bool send_text(struct session *s, const struct step *step, struct text *ret)
+static bool send_text(struct session *s, const struct step *step, struct blob *ret)
 {
     if (step->number == SEND_BYTES)
         return session_expand_bytes(s, bytes_of(step->text), ret);
@@ -110,11 +110,11 @@ static bool send_text(struct session *s, const struct step *step, struct text *r
     frame_cut_written(step->text, &line, &payload, &has_payload);
     if (!session_expand_bytes(s, line, ret))
         return false;
-    text_add_string(ret, "\r\n");
+    blob_add_string(ret, "\r\n");
     if (!has_payload)
         return true;
     bool ok = session_expand_bytes(s, payload, ret);
-    text_add_string(ret, "\r\n");
+    blob_add_string(ret, "\r\n");
     return ok;
 }
 
@@ -127,9 +127,9 @@ static bool send_cut(struct session *s, int conn, struct bytes b, size_t at)
 
 static bool send_on(struct session *s, int conn, const struct step *step)
 {
-    struct text t = {0};
+    struct blob t = {0};
     bool ok = send_text(s, step, &t);
-    struct bytes b = text_bytes(&t);
+    struct bytes b = blob_bytes(&t);
     if (ok && step->number == SEND_SPLIT) {
         s->split_size = b.size;
         ok = s->split > 0 ? send_cut(s, conn, b, s->split) : session_send(s, conn, b);
@@ -139,7 +139,7 @@ static bool send_on(struct session *s, int conn, const struct step *step)
     } else if (ok) {
         ok = session_send(s, conn, b);
     }
-    text_done(&t);
+    blob_done(&t);
     return ok;
 }
 

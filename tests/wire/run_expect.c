@@ -17,37 +17,37 @@
 static bool fail_expected(struct session *s, int conn, const char *wanted, enum session_look look,
                           const struct frame *f)
 {
-    struct text came = {0};
+    struct blob came = {0};
     struct bytes left = s->ops->received(s->backend, (unsigned)conn);
     switch (look) {
     case LOOK_FRAME: frame_add_escaped(&came, f); break;
-    case LOOK_NOTHING: text_add_string(&came, "(nothing) "); break;
-    case LOOK_END: text_add_string(&came, "(closed)"); break;
-    case LOOK_BROKEN: text_add_string(&came, "(broken) "); break;
+    case LOOK_NOTHING: blob_add_string(&came, "(nothing) "); break;
+    case LOOK_END: blob_add_string(&came, "(closed)"); break;
+    case LOOK_BROKEN: blob_add_string(&came, "(broken) "); break;
     }
     if (look == LOOK_NOTHING || look == LOOK_BROKEN)
-        text_add_escaped(&came, left);
+        blob_add_escaped(&came, left);
     session_fail(s, "%s\n    expected: %s\n    came:     %s", s->conns[conn].name, wanted,
-                 text_string(&came));
-    text_done(&came);
+                 blob_string(&came));
+    blob_done(&came);
     return false;
 }
 
 static bool frame_matches_pattern(struct session *s, const struct frame *f, const char *written)
 {
-    struct text shown = {0};
-    struct text pattern = {0};
-    struct text why = {0};
+    struct blob shown = {0};
+    struct blob pattern = {0};
+    struct blob why = {0};
     frame_add_escaped(&shown, f);
-    text_add_string(&pattern, "^");
+    blob_add_string(&pattern, "^");
     bool ok = session_expand(s, bytes_of(written), -1, &pattern);
-    text_add_string(&pattern, "$");
-    ok = ok && condition_matches(text_string(&shown), text_string(&pattern), &s->groups, &why);
+    blob_add_string(&pattern, "$");
+    ok = ok && condition_matches(blob_string(&shown), blob_string(&pattern), &s->groups, &why);
     if (why.size > 0)
-        session_fail(s, "%s", text_string(&why));
-    text_done(&shown);
-    text_done(&pattern);
-    text_done(&why);
+        session_fail(s, "%s", blob_string(&why));
+    blob_done(&shown);
+    blob_done(&pattern);
+    blob_done(&why);
     return ok;
 }
 
@@ -56,15 +56,15 @@ static bool frame_is_written(struct session *s, const struct frame *f, const cha
     struct bytes line;
     struct bytes payload;
     bool has_payload;
-    struct text wanted_line = {0};
-    struct text wanted_payload = {0};
+    struct blob wanted_line = {0};
+    struct blob wanted_payload = {0};
     frame_cut_written(written, &line, &payload, &has_payload);
     bool ok = has_payload == f->has_payload && session_expand_bytes(s, line, &wanted_line) &&
               session_expand_bytes(s, payload, &wanted_payload) &&
-              bytes_equal(f->line, text_bytes(&wanted_line)) &&
-              bytes_equal(f->payload, text_bytes(&wanted_payload));
-    text_done(&wanted_line);
-    text_done(&wanted_payload);
+              bytes_equal(f->line, blob_bytes(&wanted_line)) &&
+              bytes_equal(f->payload, blob_bytes(&wanted_payload));
+    blob_done(&wanted_line);
+    blob_done(&wanted_payload);
     return ok;
 }
 
@@ -76,10 +76,10 @@ static bool frame_matches(struct session *s, const struct frame *f, const struct
 
 static void accept_frame(struct session *s, int conn, const struct frame *f)
 {
-    struct text *payload = &s->conns[conn].payload;
+    struct blob *payload = &s->conns[conn].payload;
     if (f->has_payload) {
-        text_clear(payload);
-        text_add(payload, f->payload);
+        blob_clear(payload);
+        blob_add(payload, f->payload);
     }
     session_take(s, conn, f);
 }
@@ -225,16 +225,16 @@ bool run_end(struct session *s, const struct step *step)
 
 static bool info_on(struct session *s, int conn, const struct step *step)
 {
-    struct text why = {0};
-    struct text condition = {0};
+    struct blob why = {0};
+    struct blob condition = {0};
     bool ok = session_expand(s, bytes_of(step->text), -1, &condition);
-    const struct text *document =
+    const struct blob *document =
         step->kind == STEP_INFO ? &s->conns[conn].info : &s->conns[conn].payload;
-    if (ok && !condition_holds(text_bytes(document), text_string(&condition), &why))
+    if (ok && !condition_holds(blob_bytes(document), blob_string(&condition), &why))
         ok = session_fail(s, "%s: expected %s: %s\n    in %s", s->conns[conn].name,
-                          text_string(&condition), text_string(&why), text_string(document));
-    text_done(&condition);
-    text_done(&why);
+                          blob_string(&condition), blob_string(&why), blob_string(document));
+    blob_done(&condition);
+    blob_done(&why);
     return ok;
 }
 

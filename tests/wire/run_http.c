@@ -9,12 +9,12 @@
 
 static bool http_get(struct session *s, int server, const char *path)
 {
-    struct text request = {0};
-    text_format(&request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+    struct blob request = {0};
+    blob_format(&request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
     int rc = s->ops->connect(s->backend, HTTP_CONN, (unsigned)server, "monitoring");
     if (rc == 0)
-        rc = s->ops->send(s->backend, HTTP_CONN, text_bytes(&request));
-    text_done(&request);
+        rc = s->ops->send(s->backend, HTTP_CONN, blob_bytes(&request));
+    blob_done(&request);
     if (rc < 0)
         return session_fail(s, "http: %s", strerror(-rc));
     int64_t deadline = session_deadline(s);
@@ -35,15 +35,15 @@ static bool http_until(struct session *s, int server, const char *path, const ch
 {
     int64_t deadline = session_deadline(s);
     for (;;) {
-        struct text why = {0};
+        struct blob why = {0};
         if (!http_get(s, server, path))
             return false;
         bool ok =
-            condition == NULL || condition_holds(text_bytes(&s->answer.body), condition, &why);
+            condition == NULL || condition_holds(blob_bytes(&s->answer.body), condition, &why);
         bool over = s->ops->now(s->backend) >= deadline;
         if (!ok && over)
-            session_fail(s, "GET %s: expected %s: %s", path, condition, text_string(&why));
-        text_done(&why);
+            session_fail(s, "GET %s: expected %s: %s", path, condition, blob_string(&why));
+        blob_done(&why);
         if (ok || over)
             return ok;
         int64_t again = s->ops->now(s->backend) + RETRY_NS;
@@ -55,14 +55,14 @@ static bool http_until(struct session *s, int server, const char *path, const ch
 bool run_http(struct session *s, const struct step *step)
 {
     int server = session_server(s, step->target);
-    struct text path = {0};
-    struct text condition = {0};
+    struct blob path = {0};
+    struct blob condition = {0};
     bool ok = server >= 0 && session_expand(s, bytes_of(step->text), -1, &path) &&
               (step->more == NULL || session_expand(s, bytes_of(step->more), -1, &condition)) &&
-              http_until(s, server, text_string(&path),
-                         step->more == NULL ? NULL : text_string(&condition));
-    text_done(&path);
-    text_done(&condition);
+              http_until(s, server, blob_string(&path),
+                         step->more == NULL ? NULL : blob_string(&condition));
+    blob_done(&path);
+    blob_done(&condition);
     return ok;
 }
 
@@ -75,42 +75,42 @@ bool run_status(struct session *s, const struct step *step)
 
 bool run_json(struct session *s, const struct step *step)
 {
-    struct text why = {0};
-    struct text condition = {0};
+    struct blob why = {0};
+    struct blob condition = {0};
     bool ok = session_expand(s, bytes_of(step->text), -1, &condition);
-    if (ok && !condition_holds(text_bytes(&s->answer.body), text_string(&condition), &why))
-        ok = session_fail(s, "expected %s: %s\n    in %.6000s", text_string(&condition),
-                          text_string(&why), text_string(&s->answer.body));
-    text_done(&condition);
-    text_done(&why);
+    if (ok && !condition_holds(blob_bytes(&s->answer.body), blob_string(&condition), &why))
+        ok = session_fail(s, "expected %s: %s\n    in %.6000s", blob_string(&condition),
+                          blob_string(&why), blob_string(&s->answer.body));
+    blob_done(&condition);
+    blob_done(&why);
     return ok;
 }
 
 static bool match_answer(struct session *s, const char *written, const char *text)
 {
-    struct text pattern = {0};
-    struct text why = {0};
+    struct blob pattern = {0};
+    struct blob why = {0};
     bool ok = session_expand(s, bytes_of(written), -1, &pattern);
-    if (ok && !condition_matches(text, text_string(&pattern), &s->groups, &why))
-        ok = session_fail(s, "expected %s %s, it was: %s", text_string(&pattern), text_string(&why),
+    if (ok && !condition_matches(text, blob_string(&pattern), &s->groups, &why))
+        ok = session_fail(s, "expected %s %s, it was: %s", blob_string(&pattern), blob_string(&why),
                           text);
-    text_done(&pattern);
-    text_done(&why);
+    blob_done(&pattern);
+    blob_done(&why);
     return ok;
 }
 
 bool run_body(struct session *s, const struct step *step)
 {
-    return match_answer(s, step->text, text_string(&s->answer.body));
+    return match_answer(s, step->text, blob_string(&s->answer.body));
 }
 
 bool run_header(struct session *s, const struct step *step)
 {
-    struct text value = {0};
+    struct blob value = {0};
     bool ok = http_header(&s->answer, step->target, &value);
     if (!ok)
         session_fail(s, "no header %s", step->target);
-    ok = ok && match_answer(s, step->text, text_string(&value));
-    text_done(&value);
+    ok = ok && match_answer(s, step->text, blob_string(&value));
+    blob_done(&value);
     return ok;
 }

@@ -28,14 +28,14 @@ static bool wait_ready(struct session *s, int server)
     }
 }
 
-static bool config_text(struct session *s, const struct step *step, int server, struct text *ret)
+static bool config_text(struct session *s, const struct step *step, int server, struct blob *ret)
 {
     const char *dir = s->ops->server_dir(s->backend, (unsigned)server, s->servers[server]);
-    text_format(ret,
+    blob_format(ret,
                 "host: \"127.0.0.1\"\nport: -1\nhttp: \"127.0.0.1:-1\"\nports_file_dir: \"%s\"\n",
                 dir);
     if (s->config != NULL)
-        text_format(ret, "%s\n", s->config);
+        blob_format(ret, "%s\n", s->config);
     return session_expand(s, bytes_of(step->text), server, ret);
 }
 
@@ -57,14 +57,14 @@ static bool start_with(struct session *s, int server, const char *config, char *
 
 static bool launch(struct session *s, int server, const struct step *step)
 {
-    struct text config = {0};
-    struct text flags = {0};
-    text_add_string(&flags, "");
+    struct blob config = {0};
+    struct blob flags = {0};
+    blob_add_string(&flags, "");
     bool ok = config_text(s, step, server, &config) &&
               session_expand(s, bytes_of(step->more), server, &flags) &&
-              start_with(s, server, text_string(&config), flags.at);
-    text_done(&config);
-    text_done(&flags);
+              start_with(s, server, blob_string(&config), flags.at);
+    blob_done(&config);
+    blob_done(&flags);
     return ok;
 }
 
@@ -107,10 +107,10 @@ bool run_config(struct session *s, const struct step *step)
     int server = session_server(s, step->target);
     if (server < 0)
         return false;
-    struct text config = {0};
+    struct blob config = {0};
     bool ok = config_text(s, step, server, &config);
-    int rc = ok ? s->ops->server_configure(s->backend, (unsigned)server, text_string(&config)) : 0;
-    text_done(&config);
+    int rc = ok ? s->ops->server_configure(s->backend, (unsigned)server, blob_string(&config)) : 0;
+    blob_done(&config);
     return rc == 0 ? ok : session_fail(s, "config: %s", strerror(-rc));
 }
 
@@ -140,22 +140,22 @@ bool run_exits(struct session *s, const struct step *step)
 }
 
 /* A line of the log that matches; groups are kept. */
-static bool log_has(struct session *s, int server, const char *pattern, struct text *why)
+static bool log_has(struct session *s, int server, const char *pattern, struct blob *why)
 {
     struct bytes log = s->ops->server_log(s->backend, (unsigned)server);
-    struct text line = {0};
+    struct blob line = {0};
     bool found = false;
     while (!found && log.size > 0) {
         const char *end = memchr(log.at, '\n', log.size);
         size_t size = end == NULL ? log.size : (size_t)(end - log.at);
-        text_clear(&line);
-        text_add(&line, (struct bytes){log.at, size});
-        found = end != NULL && condition_matches(text_string(&line), pattern, &s->groups, why);
+        blob_clear(&line);
+        blob_add(&line, (struct bytes){log.at, size});
+        found = end != NULL && condition_matches(blob_string(&line), pattern, &s->groups, why);
         size_t skip = end == NULL ? size : size + 1;
         log.at += skip;
         log.size -= skip;
     }
-    text_done(&line);
+    blob_done(&line);
     return found;
 }
 
@@ -163,7 +163,7 @@ static bool log_step(struct session *s, const struct step *step, const char *pat
 {
     int server = session_server(s, step->target);
     int64_t deadline = session_deadline(s);
-    struct text why = {0};
+    struct blob why = {0};
     bool wanted = step->kind == STEP_LOG;
     bool found = false;
     while (server >= 0) {
@@ -174,38 +174,38 @@ static bool log_step(struct session *s, const struct step *step, const char *pat
     bool ok = server >= 0 && found == wanted && why.size == 0;
     if (server >= 0 && !ok)
         session_fail(s, "expected %s of the log to match: %s %s", wanted ? "a line" : "no line",
-                     pattern, text_string(&why));
-    text_done(&why);
+                     pattern, blob_string(&why));
+    blob_done(&why);
     return ok;
 }
 
 bool run_log(struct session *s, const struct step *step)
 {
-    struct text pattern = {0};
+    struct blob pattern = {0};
     bool ok = session_expand(s, bytes_of(step->text), -1, &pattern) &&
-              log_step(s, step, text_string(&pattern));
-    text_done(&pattern);
+              log_step(s, step, blob_string(&pattern));
+    blob_done(&pattern);
     return ok;
 }
 
 /* Whether the file is as wanted: content that matches the pattern, or absent when it is NULL. */
 static bool file_is(struct session *s, int server, const char *glob, const char *pattern,
-                    struct text *ret_content)
+                    struct blob *ret_content)
 {
-    struct text why = {0};
-    text_clear(ret_content);
+    struct blob why = {0};
+    blob_clear(ret_content);
     int rc = s->ops->server_file(s->backend, (unsigned)server, glob, ret_content);
     bool ok = pattern == NULL ? rc == -ENOENT
-                              : rc == 0 && condition_matches(text_string(ret_content), pattern,
+                              : rc == 0 && condition_matches(blob_string(ret_content), pattern,
                                                              &s->groups, &why);
-    text_add_string(ret_content, text_string(&why));
-    text_done(&why);
+    blob_add_string(ret_content, blob_string(&why));
+    blob_done(&why);
     return ok;
 }
 
 static bool wait_file(struct session *s, int server, const char *glob, const char *pattern)
 {
-    struct text content = {0};
+    struct blob content = {0};
     int64_t deadline = session_deadline(s);
     bool ok = false;
     while (!(ok = file_is(s, server, glob, pattern, &content))) {
@@ -216,21 +216,21 @@ static bool wait_file(struct session *s, int server, const char *glob, const cha
     }
     if (!ok)
         session_fail(s, "file %s: expected %s, content: %s", glob,
-                     pattern == NULL ? "none" : pattern, text_string(&content));
-    text_done(&content);
+                     pattern == NULL ? "none" : pattern, blob_string(&content));
+    blob_done(&content);
     return ok;
 }
 
 bool run_file(struct session *s, const struct step *step)
 {
     int server = session_server(s, step->target);
-    struct text glob = {0};
-    struct text pattern = {0};
+    struct blob glob = {0};
+    struct blob pattern = {0};
     bool ok =
         server >= 0 && session_expand(s, bytes_of(step->more), server, &glob) &&
         (step->text == NULL || session_expand(s, bytes_of(step->text), server, &pattern)) &&
-        wait_file(s, server, text_string(&glob), step->text == NULL ? NULL : text_string(&pattern));
-    text_done(&glob);
-    text_done(&pattern);
+        wait_file(s, server, blob_string(&glob), step->text == NULL ? NULL : blob_string(&pattern));
+    blob_done(&glob);
+    blob_done(&pattern);
     return ok;
 }

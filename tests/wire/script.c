@@ -20,12 +20,12 @@
 
 struct source {
     struct script *script;
-    struct text file;
+    struct blob file;
     char **lines; /* into file */
     int count;
     int next; /* index of the next line to read */
     bool in_block;
-    struct text *why; /* the caller's */
+    struct blob *why; /* the caller's */
 };
 
 struct steps {
@@ -48,7 +48,7 @@ struct form {
 static bool fail(struct source *s, const char *why)
 {
     if (s->why->size == 0)
-        text_format(s->why, "%s:%d: %s", s->script->path, s->next, why);
+        blob_format(s->why, "%s:%d: %s", s->script->path, s->next, why);
     return false;
 }
 
@@ -156,12 +156,12 @@ static int open_braces(const char *text)
 /* A configuration block: from `{` to the line that ends with its `}`. */
 static bool config_take(struct source *s, char *open, struct step *step)
 {
-    struct text config = {0};
-    text_add_string(&config, open + 1);
+    struct blob config = {0};
+    blob_add_string(&config, open + 1);
     int depth = open_braces(open);
     while (depth > 0 && s->next < s->count) {
         const char *line = s->lines[s->next++];
-        text_format(&config, "\n%s", line);
+        blob_format(&config, "\n%s", line);
         depth += open_braces(line);
     }
     while (config.size > 0 && strchr(SPACES "\n", config.at[config.size - 1]) != NULL)
@@ -169,7 +169,7 @@ static bool config_take(struct source *s, char *open, struct step *step)
     bool closed = depth == 0 && config.size > 0 && config.at[config.size - 1] == '}';
     if (closed)
         step->text = copy((struct bytes){config.at, config.size - 1});
-    text_done(&config);
+    blob_done(&config);
     return closed || fail(s, "the configuration does not end with its }");
 }
 
@@ -616,7 +616,7 @@ static bool head_parse(struct source *s)
     return name_is_sentence(s->script) || fail(s, "the file name is not the sentence");
 }
 
-static int file_read(const char *path, struct text *ret)
+static int file_read(const char *path, struct blob *ret)
 {
     FILE *f = fopen(path, "rb");
     if (f == NULL)
@@ -625,7 +625,7 @@ static int file_read(const char *path, struct text *ret)
     size_t size;
     int rc = 0;
     while (rc == 0 && (size = fread(chunk, 1, sizeof(chunk), f)) > 0) {
-        text_add(ret, (struct bytes){chunk, size});
+        blob_add(ret, (struct bytes){chunk, size});
         if (ret->size > SCRIPT_SIZE_MAX)
             rc = -EFBIG;
     }
@@ -649,23 +649,23 @@ static void lines_cut(struct source *s)
     }
 }
 
-struct script *script_load(const char *path, struct text *ret_why)
+struct script *script_load(const char *path, struct blob *ret_why)
 {
     struct script *script = calloc(1, sizeof(*script));
     CHECK(script != NULL);
     script->path = copy(bytes_of(path));
     struct source s = {.script = script, .why = ret_why};
     struct steps steps = {0};
-    text_clear(ret_why);
+    blob_clear(ret_why);
     int rc = file_read(path, &s.file);
     if (rc < 0)
-        text_format(ret_why, "%s: %s", path, strerror(-rc));
+        blob_format(ret_why, "%s: %s", path, strerror(-rc));
     lines_cut(&s);
     bool ok = rc == 0 && head_parse(&s) && steps_parse(&s, &steps, false);
     script->steps = steps.at;
     script->count = steps.count;
     free(s.lines);
-    text_done(&s.file);
+    blob_done(&s.file);
     if (!ok)
         script_free(&script);
     return script;

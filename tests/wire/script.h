@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "tests/wire/text.h"
+#include "tests/wire/blob.h"
 
 #define SCRIPT_NAMES_MAX 64u
 #define SCRIPT_STEPS_MAX 2000u
@@ -79,7 +79,7 @@ struct script {
 };
 
 /* Parses the script at path. NULL when it cannot, with "path:line: why" in ret_why. */
-struct script *script_load(const char *path, struct text *ret_why);
+struct script *script_load(const char *path, struct blob *ret_why);
 void script_free(struct script **s);
 
 #endif

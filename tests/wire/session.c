@@ -14,7 +14,7 @@
 #define DRAIN_LOOK_NS 50000 /* a read by the server shows on no descriptor of ours */
 
 void session_init(struct session *s, struct wire_backend *backend, const struct script *script,
-                  struct text *report)
+                  struct blob *report)
 {
     *s = (struct session){.ops = backend->ops,
                           .backend = backend,
@@ -29,15 +29,15 @@ void session_done(struct session *s)
         free(s->servers[i]);
     for (unsigned i = 0; i < WIRE_CONNS_MAX; i++) {
         free(s->conns[i].name);
-        text_done(&s->conns[i].info);
-        text_done(&s->conns[i].payload);
+        blob_done(&s->conns[i].info);
+        blob_done(&s->conns[i].payload);
     }
     for (unsigned i = 0; i < SESSION_VARS_MAX; i++) {
         free(s->vars[i].name);
-        text_done(&s->vars[i].value);
+        blob_done(&s->vars[i].value);
     }
     for (unsigned i = 0; i < CONDITION_GROUPS; i++)
-        text_done(&s->groups.at[i]);
+        blob_done(&s->groups.at[i]);
     http_answer_done(&s->answer);
 }
 
@@ -62,13 +62,13 @@ bool session_fail(struct session *s, const char *format, ...)
     va_start(args, format);
     vsnprintf(what, sizeof(what), format, args);
     va_end(args);
-    text_format(s->report, "%s:%d: %s\n", s->script->path, s->step->line, what);
+    blob_format(s->report, "%s:%d: %s\n", s->script->path, s->step->line, what);
     if (s->split > 0)
-        text_format(s->report, "    with the bytes cut behind byte %u\n", s->split);
+        blob_format(s->report, "    with the bytes cut behind byte %u\n", s->split);
     for (unsigned i = 0; i < WIRE_SERVERS_MAX && s->servers[i] != NULL; i++) {
         struct bytes tail = tail_of(s->ops->server_log(s->backend, i));
-        text_format(s->report, "    log of %s:\n", s->servers[i]);
-        text_add(s->report, tail);
+        blob_format(s->report, "    log of %s:\n", s->servers[i]);
+        blob_add(s->report, tail);
     }
     return false;
 }
@@ -124,7 +124,7 @@ int session_conn_add(struct session *s, const char *name)
     int conn = conn_find(s, name);
     if (conn >= 0) {
         s->ops->close(s->backend, (unsigned)conn);
-        text_clear(&s->conns[conn].info);
+        blob_clear(&s->conns[conn].info);
         return conn;
     }
     for (unsigned i = 1; i < WIRE_CONNS_MAX; i++) {
@@ -148,15 +148,15 @@ bool session_var_set(struct session *s, const char *name, struct bytes value)
     if (s->vars[i].name == NULL)
         s->vars[i].name = strdup(name);
     CHECK(s->vars[i].name != NULL);
-    text_clear(&s->vars[i].value);
-    text_add(&s->vars[i].value, value);
+    blob_clear(&s->vars[i].value);
+    blob_add(&s->vars[i].value, value);
     return true;
 }
 
 /* ---- variables ---- */
 
 /* `1000*x` */
-static bool add_repeated(struct bytes word, struct text *ret)
+static bool add_repeated(struct bytes word, struct blob *ret)
 {
     char *end;
     unsigned long times = strtoul(word.at, &end, 10);
@@ -165,12 +165,12 @@ static bool add_repeated(struct bytes word, struct text *ret)
     struct bytes unit = {end + 1, (size_t)(word.at + word.size - end) - 1};
     CHECK(times * unit.size <= REPEAT_SIZE_MAX);
     for (unsigned long i = 0; i < times; i++)
-        text_add(ret, unit);
+        blob_add(ret, unit);
     return true;
 }
 
 /* `s.dir`, `s.pid`, or `s.LISTENER`, its port */
-static bool add_server_fact(struct session *s, struct bytes word, struct text *ret)
+static bool add_server_fact(struct session *s, struct bytes word, struct blob *ret)
 {
     const char *dot = memchr(word.at, '.', word.size);
     if (dot == NULL)
@@ -183,11 +183,11 @@ static bool add_server_fact(struct session *s, struct bytes word, struct text *r
             continue;
         int port = s->ops->server_port(s->backend, i, fact);
         if (strcmp(fact, "dir") == 0)
-            text_add_string(ret, s->ops->server_dir(s->backend, i, s->servers[i]));
+            blob_add_string(ret, s->ops->server_dir(s->backend, i, s->servers[i]));
         else if (strcmp(fact, "pid") == 0)
-            text_format(ret, "%ld", s->ops->server_pid(s->backend, i));
+            blob_format(ret, "%ld", s->ops->server_pid(s->backend, i));
         else if (port > 0)
-            text_format(ret, "%d", port);
+            blob_format(ret, "%d", port);
         else
             return false;
         return true;
@@ -195,26 +195,26 @@ static bool add_server_fact(struct session *s, struct bytes word, struct text *r
     return false;
 }
 
-static bool add_variable(struct session *s, struct bytes word, int server, struct text *ret)
+static bool add_variable(struct session *s, struct bytes word, int server, struct blob *ret)
 {
     if (bytes_are(word, "dir") && server >= 0) {
-        text_add_string(ret, s->ops->server_dir(s->backend, (unsigned)server, s->servers[server]));
+        blob_add_string(ret, s->ops->server_dir(s->backend, (unsigned)server, s->servers[server]));
         return true;
     }
     if (word.size == 1 && word.at[0] >= '1' && word.at[0] <= '9') {
-        text_add(ret, text_bytes(&s->groups.at[word.at[0] - '0']));
+        blob_add(ret, blob_bytes(&s->groups.at[word.at[0] - '0']));
         return true;
     }
     for (unsigned i = 0; i < SESSION_VARS_MAX && s->vars[i].name != NULL; i++) {
         if (bytes_are(word, s->vars[i].name)) {
-            text_add(ret, text_bytes(&s->vars[i].value));
+            blob_add(ret, blob_bytes(&s->vars[i].value));
             return true;
         }
     }
     return add_repeated(word, ret) || add_server_fact(s, word, ret);
 }
 
-bool session_expand(struct session *s, struct bytes written, int server, struct text *ret)
+bool session_expand(struct session *s, struct bytes written, int server, struct blob *ret)
 {
     size_t i = 0;
     while (i < written.size) {
@@ -230,19 +230,19 @@ bool session_expand(struct session *s, struct bytes written, int server, struct 
         }
         if (is_word && isalpha((unsigned char)word.at[0]))
             return session_fail(s, "no variable %.*s", (int)word.size, word.at);
-        text_add(ret, (struct bytes){from, 1});
+        blob_add(ret, (struct bytes){from, 1});
         i++;
     }
     return true;
 }
 
-bool session_expand_bytes(struct session *s, struct bytes written, struct text *ret)
+bool session_expand_bytes(struct session *s, struct bytes written, struct blob *ret)
 {
-    struct text expanded = {0};
+    struct blob expanded = {0};
     bool ok = session_expand(s, written, -1, &expanded);
-    if (ok && text_add_unescaped(ret, text_bytes(&expanded)) < 0)
+    if (ok && blob_add_unescaped(ret, blob_bytes(&expanded)) < 0)
         ok = session_fail(s, "bad escape in: %.*s", (int)written.size, written.at);
-    text_done(&expanded);
+    blob_done(&expanded);
     return ok;
 }
 
@@ -265,9 +265,9 @@ static bool wants(const char *wanted, const char *verb)
 
 static void note_info(struct session_conn *c, const struct frame *f)
 {
-    text_clear(&c->info);
+    blob_clear(&c->info);
     if (f->line.size > 5)
-        text_add(&c->info, (struct bytes){f->line.at + 5, f->line.size - 5});
+        blob_add(&c->info, (struct bytes){f->line.at + 5, f->line.size - 5});
 }
 
 static bool passes_over(struct session *s, int conn, const char *wanted, bool strict,

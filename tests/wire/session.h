@@ -18,13 +18,13 @@
 struct session_conn {
     char *name; /* given; NULL when the slot is free */
     bool answers_pings;
-    struct text info;    /* JSON of the last INFO seen */
-    struct text payload; /* of the last message expected and met */
+    struct blob info;    /* JSON of the last INFO seen */
+    struct blob payload; /* of the last message expected and met */
 };
 
 struct session_var {
     char *name; /* given */
-    struct text value;
+    struct blob value;
 };
 
 struct session {
@@ -33,7 +33,7 @@ struct session {
     const struct script *script;     /* borrowed */
     const struct step *step;         /* the one that runs; borrowed */
     const char *config;              /* borrowed: struct run_world's */
-    struct text *report;             /* the caller's */
+    struct blob *report;             /* the caller's */
     int64_t patience_ns;             /* how long an expectation waits */
     unsigned split;                  /* where SEND_SPLIT cuts; 0: nowhere */
     bool unsupported;                /* a server refused its configuration as not supported yet */
@@ -46,7 +46,7 @@ struct session {
 };
 
 void session_init(struct session *s, struct wire_backend *backend, const struct script *script,
-                  struct text *report);
+                  struct blob *report);
 void session_done(struct session *s);
 
 /* Says where and what in the report, with the logs of the servers; returns false for `return`. */
@@ -62,9 +62,9 @@ int session_conn_add(struct session *s, const char *name);
 bool session_var_set(struct session *s, const char *name, struct bytes value);
 
 /* Appends written with its %variables% replaced. server is what %dir% is about, or -1. */
-bool session_expand(struct session *s, struct bytes written, int server, struct text *ret);
+bool session_expand(struct session *s, struct bytes written, int server, struct blob *ret);
 /* The same, and then the escapes. */
-bool session_expand_bytes(struct session *s, struct bytes written, struct text *ret);
+bool session_expand_bytes(struct session *s, struct bytes written, struct blob *ret);
 
 /* When a wait that begins now is over. */
 int64_t session_deadline(const struct session *s);

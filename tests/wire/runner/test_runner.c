@@ -24,23 +24,23 @@ static struct wire_backend *toy_world(const struct run_world *world)
 }
 
 /* Runs `test "x"` and the body; the report goes to ret_report. */
-static enum run_result run_body(const char *body, struct text *ret_report)
+static enum run_result run_body(const char *body, struct blob *ret_report)
 {
     char dir[] = "/tmp/wire_runner.XXXXXX";
     assert_non_null(mkdtemp(dir));
-    struct text path = {0};
-    text_format(&path, "%s/x.nt", dir);
-    FILE *f = fopen(text_string(&path), "w");
+    struct blob path = {0};
+    blob_format(&path, "%s/x.nt", dir);
+    FILE *f = fopen(blob_string(&path), "w");
     assert_non_null(f);
     fprintf(f, "test \"x\"\n%s\n", body);
     assert_int_equal(fclose(f), 0);
     struct run_world world = {.kind = "sim", .backend_new = toy_world};
-    struct script *script = script_load(text_string(&path), ret_report);
+    struct script *script = script_load(blob_string(&path), ret_report);
     enum run_result result = script == NULL ? RUN_FAILED : run_script(script, &world, ret_report);
     script_free(&script);
-    assert_int_equal(unlink(text_string(&path)), 0);
+    assert_int_equal(unlink(blob_string(&path)), 0);
     assert_int_equal(rmdir(dir), 0);
-    text_done(&path);
+    blob_done(&path);
     return result;
 }
 
@@ -111,15 +111,15 @@ static const struct {
 static void a_script_passes_or_fails_as_it_must(void **state)
 {
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct text report = {0};
+        struct blob report = {0};
         enum run_result result = run_body(cases[i].body, &report);
         bool as_said = result == cases[i].result;
-        if (cases[i].report != NULL && strstr(text_string(&report), cases[i].report) == NULL)
+        if (cases[i].report != NULL && strstr(blob_string(&report), cases[i].report) == NULL)
             as_said = false;
         if (!as_said)
             print_error("case %zu:\n%s\n-> %d\n%s\n", i, cases[i].body, (int)result,
-                        text_string(&report));
-        text_done(&report);
+                        blob_string(&report));
+        blob_done(&report);
         assert_true(as_said);
     }
 }
@@ -166,7 +166,7 @@ static void an_http_answer_is_cut_only_when_it_is_whole(void **state)
             assert_false(http_answer_cut((struct bytes){whole.at, size}, false, &a));
         assert_true(http_answer_cut(whole, false, &a));
         assert_int_equal(a.status, 200);
-        assert_string_equal(text_string(&a.body), "hello");
+        assert_string_equal(blob_string(&a.body), "hello");
         http_answer_done(&a);
     }
 }
@@ -191,13 +191,13 @@ static void a_condition_holds_or_not(void **state)
         {"a.b[0] = 1", true},
     };
     for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
-        struct text why = {0};
+        struct blob why = {0};
         bool holds = condition_holds(bytes_of(document), conditions[i].condition, &why);
         if (holds != conditions[i].holds)
-            print_error("%s: %s\n", conditions[i].condition, text_string(&why));
+            print_error("%s: %s\n", conditions[i].condition, blob_string(&why));
         assert_int_equal(holds, conditions[i].holds);
         assert_int_equal(why.size == 0, holds);
-        text_done(&why);
+        blob_done(&why);
     }
 }
 

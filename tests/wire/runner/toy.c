@@ -13,9 +13,9 @@
 
 struct toy_conn {
     enum wire_conn_state state;
-    struct text sent;  /* by the runner, not parsed yet */
-    struct text ready; /* for the runner */
-    struct text later; /* comes at `due` */
+    struct blob sent;  /* by the runner, not parsed yet */
+    struct blob ready; /* for the runner */
+    struct blob later; /* comes at `due` */
     int64_t due;       /* 0: nothing */
 };
 
@@ -23,7 +23,7 @@ struct toy {
     struct wire_backend base;
     int64_t now;
     enum wire_server_state servers[TOY_SERVERS];
-    struct text log;
+    struct blob log;
     struct toy_conn conns[TOY_CONNS];
 };
 
@@ -58,7 +58,7 @@ static int toy_server_start(struct wire_backend *b, unsigned server,
 {
     CHECK(server < TOY_SERVERS);
     toy_of(b)->servers[server] = WIRE_READY;
-    text_format(&toy_of(b)->log, "%s is ready\n", setup->name);
+    blob_format(&toy_of(b)->log, "%s is ready\n", setup->name);
     return 0;
 }
 
@@ -85,7 +85,7 @@ static int toy_server_exit_code(struct wire_backend *b, unsigned server)
 
 static struct bytes toy_server_log(struct wire_backend *b, unsigned server)
 {
-    return text_bytes(&toy_of(b)->log);
+    return blob_bytes(&toy_of(b)->log);
 }
 
 static long toy_server_pid(struct wire_backend *b, unsigned server)
@@ -99,7 +99,7 @@ static int toy_server_port(struct wire_backend *b, unsigned server, const char *
 }
 
 static int toy_server_file(struct wire_backend *b, unsigned server, const char *glob,
-                           struct text *ret_content)
+                           struct blob *ret_content)
 {
     return -ENOENT;
 }
@@ -111,14 +111,14 @@ static int toy_connect(struct wire_backend *b, unsigned conn, unsigned server, c
         return -ENOENT;
     c->state = toy_of(b)->servers[server] == WIRE_READY ? WIRE_OPEN : WIRE_REFUSED;
     if (c->state == WIRE_OPEN)
-        text_add_string(&c->later, "INFO {\"max_payload\":1024}\r\n");
+        blob_add_string(&c->later, "INFO {\"max_payload\":1024}\r\n");
     c->due = toy_of(b)->now + MS;
     return 0;
 }
 
 static int toy_send(struct wire_backend *b, unsigned conn, struct bytes bytes)
 {
-    text_add(&conn_of(b, conn)->sent, bytes);
+    blob_add(&conn_of(b, conn)->sent, bytes);
     return 0;
 }
 
@@ -129,12 +129,12 @@ static bool toy_drained(struct wire_backend *b, unsigned conn)
 
 static struct bytes toy_received(struct wire_backend *b, unsigned conn)
 {
-    return text_bytes(&conn_of(b, conn)->ready);
+    return blob_bytes(&conn_of(b, conn)->ready);
 }
 
 static void toy_consume(struct wire_backend *b, unsigned conn, size_t size)
 {
-    text_drop_front(&conn_of(b, conn)->ready, size);
+    blob_drop_front(&conn_of(b, conn)->ready, size);
 }
 
 static enum wire_conn_state toy_conn_state(struct wire_backend *b, unsigned conn)
@@ -151,11 +151,11 @@ static void toy_close(struct wire_backend *b, unsigned conn)
     conn_of(b, conn)->state = WIRE_CLOSED;
 }
 
-static void add_said(struct text *t, const char *words)
+static void add_said(struct blob *t, const char *words)
 {
     for (; *words != '\0'; words++)
-        text_add(t, *words == '^' ? BYTES("\r\n") : (struct bytes){words, 1});
-    text_add_string(t, "\r\n");
+        blob_add(t, *words == '^' ? BYTES("\r\n") : (struct bytes){words, 1});
+    blob_add_string(t, "\r\n");
 }
 
 static void obey(struct toy *toy, struct toy_conn *c, const char *line)
@@ -163,7 +163,7 @@ static void obey(struct toy *toy, struct toy_conn *c, const char *line)
     int ms;
     int skip = 0;
     if (strcmp(line, "PING") == 0) {
-        text_add_string(&c->ready, "PONG\r\n");
+        blob_add_string(&c->ready, "PONG\r\n");
     } else if (strncmp(line, "SAY ", 4) == 0) {
         add_said(&c->ready, line + 4);
     } else if (sscanf(line, "LATER %d %n", &ms, &skip) == 1 && skip > 0) {
@@ -177,15 +177,15 @@ static void obey(struct toy *toy, struct toy_conn *c, const char *line)
 /* Obeys the next whole line of a connection; false if there is none. */
 static bool obey_next(struct toy *toy, struct toy_conn *c)
 {
-    const char *end = strstr(text_string(&c->sent), "\r\n");
+    const char *end = strstr(blob_string(&c->sent), "\r\n");
     if (end == NULL || c->state != WIRE_OPEN)
         return false;
     size_t size = (size_t)(end - c->sent.at);
-    struct text line = {0};
-    text_add(&line, (struct bytes){c->sent.at, size});
-    obey(toy, c, text_string(&line));
-    text_done(&line);
-    text_drop_front(&c->sent, size + 2);
+    struct blob line = {0};
+    blob_add(&line, (struct bytes){c->sent.at, size});
+    obey(toy, c, blob_string(&line));
+    blob_done(&line);
+    blob_drop_front(&c->sent, size + 2);
     return true;
 }
 
@@ -206,8 +206,8 @@ static enum wire_step toy_step(struct wire_backend *b, int64_t until_ns)
     }
     toy->now = next->due;
     next->due = 0;
-    text_add(&next->ready, text_bytes(&next->later));
-    text_clear(&next->later);
+    blob_add(&next->ready, blob_bytes(&next->later));
+    blob_clear(&next->later);
     return WIRE_CHANGED;
 }
 
@@ -216,11 +216,11 @@ static void toy_free(struct wire_backend **b)
     struct toy *toy = toy_of(*b);
     *b = NULL;
     for (unsigned i = 0; i < TOY_CONNS; i++) {
-        text_done(&toy->conns[i].sent);
-        text_done(&toy->conns[i].ready);
-        text_done(&toy->conns[i].later);
+        blob_done(&toy->conns[i].sent);
+        blob_done(&toy->conns[i].ready);
+        blob_done(&toy->conns[i].later);
     }
-    text_done(&toy->log);
+    blob_done(&toy->log);
     free(toy);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/wire/text.h"
+#include "tests/wire/blob.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -12,22 +12,22 @@
 #define ESCAPED_HEAD 3000 /* of a long run, this much of its begin is shown, */
 #define ESCAPED_TAIL 300  /* and this much of its end */
 
-void text_done(struct text *t)
+void blob_done(struct blob *t)
 {
     free(t->at);
-    *t = (struct text){0};
+    *t = (struct blob){0};
 }
 
-void text_clear(struct text *t)
+void blob_clear(struct blob *t)
 {
     t->size = 0;
     if (t->at != NULL)
         t->at[0] = '\0';
 }
 
-static void reserve(struct text *t, size_t more)
+static void reserve(struct blob *t, size_t more)
 {
-    CHECK(more <= TEXT_SIZE_MAX && t->size + more <= TEXT_SIZE_MAX);
+    CHECK(more <= BLOB_SIZE_MAX && t->size + more <= BLOB_SIZE_MAX);
     size_t need = t->size + more + 1;
     if (need <= t->capacity)
         return;
@@ -39,7 +39,7 @@ static void reserve(struct text *t, size_t more)
     t->capacity = capacity;
 }
 
-void text_add(struct text *t, struct bytes b)
+void blob_add(struct blob *t, struct bytes b)
 {
     reserve(t, b.size);
     if (b.size > 0)
@@ -48,12 +48,12 @@ void text_add(struct text *t, struct bytes b)
     t->at[t->size] = '\0';
 }
 
-void text_add_string(struct text *t, const char *s)
+void blob_add_string(struct blob *t, const char *s)
 {
-    text_add(t, bytes_of(s));
+    blob_add(t, bytes_of(s));
 }
 
-void text_format(struct text *t, const char *format, ...)
+void blob_format(struct blob *t, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -68,7 +68,7 @@ void text_format(struct text *t, const char *format, ...)
     t->size += (size_t)size;
 }
 
-void text_drop_front(struct text *t, size_t size)
+void blob_drop_front(struct blob *t, size_t size)
 {
     CHECK(size <= t->size);
     if (size == 0)
@@ -78,36 +78,36 @@ void text_drop_front(struct text *t, size_t size)
     t->at[t->size] = '\0';
 }
 
-const char *text_string(const struct text *t)
+const char *blob_string(const struct blob *t)
 {
     return t->at == NULL ? "" : t->at;
 }
 
-struct bytes text_bytes(const struct text *t)
+struct bytes blob_bytes(const struct blob *t)
 {
-    return (struct bytes){text_string(t), t->size};
+    return (struct bytes){blob_string(t), t->size};
 }
 
-static void add_escaped_byte(struct text *t, unsigned char c)
+static void add_escaped_byte(struct blob *t, unsigned char c)
 {
     switch (c) {
-    case '\r': text_add_string(t, "\\r"); return;
-    case '\n': text_add_string(t, "\\n"); return;
-    case '\t': text_add_string(t, "\\t"); return;
-    case '\\': text_add_string(t, "\\\\"); return;
+    case '\r': blob_add_string(t, "\\r"); return;
+    case '\n': blob_add_string(t, "\\n"); return;
+    case '\t': blob_add_string(t, "\\t"); return;
+    case '\\': blob_add_string(t, "\\\\"); return;
     }
     if (c < 0x20 || c == 0x7f)
-        text_format(t, "\\x%02x", c);
+        blob_format(t, "\\x%02x", c);
     else
-        text_add(t, (struct bytes){(const char *)&c, 1});
+        blob_add(t, (struct bytes){(const char *)&c, 1});
 }
 
-void text_add_escaped(struct text *t, struct bytes b)
+void blob_add_escaped(struct blob *t, struct bytes b)
 {
     for (size_t i = 0; i < b.size; i++) {
         if (i == ESCAPED_HEAD && b.size > ESCAPED_HEAD + ESCAPED_TAIL) {
             size_t skipped = b.size - ESCAPED_HEAD - ESCAPED_TAIL;
-            text_format(t, "[... %zu bytes ...]", skipped);
+            blob_format(t, "[... %zu bytes ...]", skipped);
             i += skipped;
         }
         add_escaped_byte(t, (unsigned char)b.at[i]);
@@ -146,7 +146,7 @@ static int unescape_one(struct bytes b, size_t *i, char *ret_byte)
     return 0;
 }
 
-int text_add_unescaped(struct text *t, struct bytes b)
+int blob_add_unescaped(struct blob *t, struct bytes b)
 {
     for (size_t i = 0; i < b.size; i++) {
         char c = b.at[i];
@@ -155,7 +155,7 @@ int text_add_unescaped(struct text *t, struct bytes b)
             if (rc < 0)
                 return rc;
         }
-        text_add(t, (struct bytes){&c, 1});
+        blob_add(t, (struct bytes){&c, 1});
     }
     return 0;
 }
