@@ -11,7 +11,9 @@
 #include "protocols/json/go_text.h"
 #include "protocols/json/output.h"
 #include "runtime/base/check.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/prng.h"
+#include "runtime/system.h"
 
 #define FIRST_PING_MS 2000
 #define NAME_IN_ERROR_MAX 512
@@ -317,8 +319,8 @@ struct actor_ref client_spawn(const struct client_settings *settings,
     c->peer = accepted->peer;
     c->publisher = (struct publisher){
         .self = c->actor.self, .echo = true, .drop_when_pressed = settings->no_stall};
-    c->verbose = c->pedantic = true; /* until CONNECT says otherwise */
-    c->subs.seed = cid;
+    c->verbose = c->pedantic = true;                             /* until CONNECT says otherwise */
+    c->subs.seed = hash_u64(system_seed(worker_system()) ^ cid); /* no client can foresee it */
     c->start_wall_ns = wall_ns();
     struct client_begin *m = MSG_NEW(client_types, CLIENT_BEGIN, client_begin);
     m->accepted = *accepted;

@@ -126,12 +126,14 @@ static enum step check_payload(struct client *c, const char *payload, const char
     return STEP_MORE;
 }
 
-static void trace_line(const struct client *c, const struct client_line *line)
+/* Once a line, though it is parsed again after parking or when its payload has come. */
+static void trace_line(struct client *c, const struct client_line *line)
 {
     static const char *const verbs[] = {"CONNECT", "INFO", "PUB",  "HPUB", "HMSG", "SUB",
                                         "UNSUB",   "PING", "PONG", "OK",   "ERR"};
-    if (!client_traces(c))
+    if (!client_traces(c) || c->input.traced)
         return;
+    c->input.traced = true;
     if (line->op != CLIENT_OP_CONNECT) {
         client_trace_in(c, verbs[line->op], line->argument);
         return;
@@ -308,6 +310,8 @@ static void consume(struct client *c, const char *at, uint32_t size, struct buf 
             step = client_is_open(c) ? STEP_DONE : STEP_CLOSED;
         else
             step = parse_one(c, &at, end, home, &need);
+        if (step == STEP_DONE)
+            c->input.traced = false;
     }
     c->consuming = false;
     if (!client_is_open(c)) {

@@ -31,6 +31,7 @@ struct client_input {
     struct slice kept;
     uint32_t need;    /* look again when this many are there; 0: at any more */
     uint32_t scanned; /* of kept: contains no end of line */
+    bool traced;      /* the line that kept begins with is in the log */
 };
 
 /* What it told of itself in CONNECT, kept small. */

@@ -241,6 +241,68 @@ static void bytes_without_meaning_are_not_kept(void **state)
     free(blanks);
 }
 
+/* --- traces -------------------------------------------------------------------------------------- */
+
+/* Takes lines of the log and counts them. */
+struct scribe {
+    struct actor actor;
+    unsigned *lines; /* the test's */
+};
+
+static void scribe_receive(struct actor *a, struct msg *m)
+{
+    if (m->type->kind == LOGGER_LINE)
+        ++*((struct scribe *)(void *)a)->lines;
+    else
+        actor_exit(a);
+}
+
+static void scribe_done(struct actor *a)
+{
+}
+
+static const struct actor_class scribe_class = {.name = "scribe",
+                                                .types = logger_types,
+                                                .type_count = LOGGER_KINDS,
+                                                .pinned = true,
+                                                .receive = scribe_receive,
+                                                .done = scribe_done};
+
+/* A line is read again after parking, and when its payload comes later. */
+static void a_line_is_traced_once_however_it_comes(void **state)
+{
+    static const char *const lines[] = {"SUB a 1\r\n", "PUB a 2\r\nhi\r\n", "PUB a 2\r\nho\r\n",
+                                        "SUB b 2\r\n", "PING\r\n",          "UNSUB 2\r\n",
+                                        "PING\r\n"};
+    struct fixture *f = *state;
+    unsigned count = 0;
+    struct scribe *scribe =
+        (struct scribe *)(void *)actor_spawn(&scribe_class, sizeof(struct scribe));
+    scribe->lines = &count;
+    f->log.to = scribe->actor.self;
+    unsigned want = 0;
+    for (unsigned way = 0; way < 3; way++) { /* line by line, all at once, byte by byte */
+        struct conn *c = fixture_client(f);
+        f->log.trace = true;
+        count = 0;
+        c->slice = way == 2 ? 1 : 0;
+        for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+            stub_say(c, lines[i], strlen(lines[i]));
+            if (way == 0)
+                fixture_settle(f);
+        }
+        fixture_settle(f);
+        f->log.trace = false;
+        if (way == 0)
+            want = count;
+        assert_int_equal(count, want);
+        assert_in_range(count, 10, 30);
+        leave(f, c);
+    }
+    f->log.to = NOBODY;
+    actor_send(scribe->actor.self, msg_alloc(&logger_types[LOGGER_REOPEN]));
+}
+
 /* --- ends ---------------------------------------------------------------------------------------- */
 
 static void close_it(struct fixture *f, unsigned nth)
@@ -391,6 +453,7 @@ int main(void)
         TEST(a_conversation_is_the_same_with_every_split_in_two),
         TEST(long_lines_and_payloads_come_whole_in_pieces_of_any_size),
         TEST(bytes_without_meaning_are_not_kept),
+        TEST(a_line_is_traced_once_however_it_comes),
         TEST(a_connection_may_end_before_it_is_registered),
         TEST(a_connection_may_end_while_it_is_parked_or_parsed),
         TEST(a_connection_may_end_while_a_write_is_under_way),
