@@ -355,7 +355,7 @@ static void pressure_of_targets_holds_their_publisher(void **state)
         uint32_t hold;
     } rows[] = {{PRESSURE_CALM, false, 1, 0}, {PRESSURE_HIGH, false, 1, 2},
                 {PRESSURE_FULL, false, 1, 5}, {PRESSURE_CLOSED, false, 0, 0},
-                {PRESSURE_CALM, true, 1, 0},  {PRESSURE_FULL, true, 0, 5}};
+                {PRESSURE_CALM, true, 1, 0},  {PRESSURE_FULL, true, 0, 0}};
     struct place *p = *state;
     struct catcher *a = add_target(p);
     subscribe(p, a, "x", "", "1", 1);
@@ -366,6 +366,22 @@ static void pressure_of_targets_holds_their_publisher(void **state)
         assert_int_equal(finish(p), rows[i].hold);
         assert_int_equal(finish(p), 0);
         assert_string_equal(catcher_text(a), rows[i].count == 1 ? "MSG x 1 2\r\nhi\r\n" : "");
+    }
+}
+
+/* Runs, too. */
+static void a_pressed_target_among_many_is_left_out_when_nobody_is_held(void **state)
+{
+    struct place *p = *state;
+    for (unsigned i = 0; i < 8; i++)
+        subscribe(p, add_target(p), "x", "", "1", i);
+    actor_set_pressure(&p->targets[3]->actor, PRESSURE_FULL);
+    p->publisher.drop_when_pressed = true;
+    (void)say(p, "x", "hi\r\n");
+    (void)finish(p);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_string_equal(catcher_text(p->targets[i]), i == 3 ? "" : "MSG x 1 2\r\nhi\r\n");
+        assert_int_equal(p->targets[i]->batches, i == 3 ? 0 : 1);
     }
 }
 
@@ -459,6 +475,7 @@ int main(void)
         TEST(one_publishers_messages_reach_each_connection_in_order),
         TEST(more_than_1024_targets_get_everything_in_order),
         TEST(pressure_of_targets_holds_their_publisher),
+        TEST(a_pressed_target_among_many_is_left_out_when_nobody_is_held),
         TEST(a_group_gives_each_message_to_one_open_member),
         TEST(refused_frames_of_a_group_go_to_another_member),
         TEST(a_publishers_own_sid_is_found),
