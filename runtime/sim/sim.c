@@ -47,6 +47,7 @@ void sim_options_draw(struct sim_options *options, struct prng *prng)
     net->receive_buffer = (uint32_t)PICK(prng, 1u << 10, 64u << 10, 256u << 10);
     net->segment_max = (uint32_t)PICK(prng, 100, 536, 1460, 64u << 10);
     net->short_in = (uint32_t)PICK(prng, 0, 2, 5, 50);
+    net->short_write_in = (uint32_t)PICK(prng, 0, 2, 20);
     struct sim_schedule *schedule = &options->schedule;
     schedule->step_ns_max = (uint32_t)PICK(prng, 100, 1 * US, 20 * US);
     schedule->reorder_in = (uint32_t)PICK(prng, 0, 1, 3, 20);

@@ -187,7 +187,7 @@ static void write_some(struct sim_client *c)
 {
     size_t size = c->queued_size;
     struct prng *prng = &c->sim->prng_net;
-    if (size > 1 && sim_one_in(prng, c->sim->options.net.short_in))
+    if (size > 1 && sim_one_in(prng, c->sim->options.net.short_write_in))
         size = 1 + prng_below(prng, size);
     const char *at = c->queued + c->queued_first;
     size_t room = sim_link_room(c->end);

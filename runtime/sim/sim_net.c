@@ -242,10 +242,10 @@ void sim_read_stop(struct conn *conn)
     sim_conn_update(conn);
 }
 
-/* How much one read brings: all that is there, or, now and then, less. */
-static size_t draw_size(struct sim *sim, size_t most)
+/* How much one read or write moves: all, or, now and then, less. */
+static size_t draw_size(struct sim *sim, size_t most, uint32_t short_in)
 {
-    if (most > 1 && sim_one_in(&sim->prng_net, sim->options.net.short_in))
+    if (most > 1 && sim_one_in(&sim->prng_net, short_in))
         return 1 +
                prng_below(&sim->prng_net, prng_one_in(&sim->prng_net, 2) && most > 8 ? 8 : most);
     return most;
@@ -263,7 +263,7 @@ static void tell_read(struct conn *conn)
     ssize_t size = NET_EOF;
     if (sim_link_readable(conn) > 0) {
         size_t most = sim_link_readable(conn) < space.size ? sim_link_readable(conn) : space.size;
-        size = (ssize_t)sim_link_read(conn, space.at, draw_size(sim, most));
+        size = (ssize_t)sim_link_read(conn, space.at, draw_size(sim, most, sim->options.net.short_in));
         sim_note(sim, RECORD_READ, conn->link->number, (uint32_t)size,
                  hash_bytes(conn->side, space.at, (size_t)size));
     } else {
@@ -286,7 +286,7 @@ static size_t push(struct conn *conn, const char *at, size_t size)
     size_t most = size < room ? size : room;
     if (most == 0)
         return 0;
-    size_t taken = sim_link_write(conn, at, draw_size(sim, most));
+    size_t taken = sim_link_write(conn, at, draw_size(sim, most, sim->options.net.short_write_in));
     sim_note(sim, RECORD_WRITE, conn->link->number, (uint32_t)taken,
              hash_bytes(conn->side, at, taken));
     return taken;

@@ -210,6 +210,7 @@ void scenario_splits(struct run *run)
         (void)party_subscribe(subscriber, ">", NO_QUEUE);
     (void)stage_flush(&stage);
     sim_net(run->sim)->short_in = 1;
+    sim_net(run->sim)->short_write_in = 1;
     sim_net(run->sim)->segment_max = 40 + (uint32_t)prng_below(run->prng, 400);
     for (unsigned round = 0; round < SPLIT_ROUNDS && !run->failed; round++) {
         const char *subject = subjects[prng_below(run->prng, 3)];

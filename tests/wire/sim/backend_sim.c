@@ -476,6 +476,7 @@ static void draw_options(struct sim_options *options, struct prng *prng)
 {
     sim_options_draw(options, prng);
     options->net.bytes_per_s = 0;
+    options->net.short_write_in = 0; /* last words are lost by those, as nobody waits for them */
     options->net.latency_min_ns %= LATENCY_MAX_NS;
     options->net.latency_max_ns = options->net.latency_min_ns + LATENCY_MAX_NS;
     options->net.send_buffer = options->net.receive_buffer = BUFFER_SIZE;
