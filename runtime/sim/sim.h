@@ -43,7 +43,7 @@ struct sim_net {
     uint32_t segment_max;
     uint32_t short_in;       /* one read or segment in so many is short */
     uint32_t short_write_in; /* one write in so many, though there is room: kernels rarely do */
-    uint32_t reset_in; /* one segment in so many ends its connection */
+    uint32_t reset_in;       /* one segment in so many ends its connection */
 };
 
 /* How workers are driven. */

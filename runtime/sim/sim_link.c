@@ -237,7 +237,8 @@ size_t sim_link_read(struct conn *end, char *at, size_t size)
 /* --- life --------------------------------------------------------------------------------------- */
 
 /* The dialling end's, which over the loopback interface is its address there. */
-static void own_address(struct sim *sim, unsigned host, bool loopback, struct net_address *ret_address)
+static void own_address(struct sim *sim, unsigned host, bool loopback,
+                        struct net_address *ret_address)
 {
     sim_host_address(host, (uint16_t)(32768 + sim->next_port++ % 28000), ret_address);
     if (loopback)

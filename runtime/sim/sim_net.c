@@ -263,7 +263,8 @@ static void tell_read(struct conn *conn)
     ssize_t size = NET_EOF;
     if (sim_link_readable(conn) > 0) {
         size_t most = sim_link_readable(conn) < space.size ? sim_link_readable(conn) : space.size;
-        size = (ssize_t)sim_link_read(conn, space.at, draw_size(sim, most, sim->options.net.short_in));
+        size =
+            (ssize_t)sim_link_read(conn, space.at, draw_size(sim, most, sim->options.net.short_in));
         sim_note(sim, RECORD_READ, conn->link->number, (uint32_t)size,
                  hash_bytes(conn->side, space.at, (size_t)size));
     } else {

@@ -222,11 +222,8 @@ static int backend_server_signal(struct wire_backend *b, unsigned server, const 
     static const struct {
         const char *name;
         int number;
-    } signals[] = {{"TERM", SIGTERM},
-                   {"INT", SIGINT},
-                   {"HUP", SIGHUP},
-                   {"USR1", SIGUSR1},
-                   {"USR2", SIGUSR2}};
+    } signals[] = {
+        {"TERM", SIGTERM}, {"INT", SIGINT}, {"HUP", SIGHUP}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}};
     struct sim_server *s = server_of(b, server);
     if (!s->started)
         return -ESRCH;
