@@ -233,10 +233,19 @@ struct heard {
 static size_t read_frame(const char *at, struct heard *ret)
 {
     char subject[32];
+    char line[64];
     unsigned size;
-    assert_int_equal(sscanf(at, "MSG %31s %u %u", subject, &ret->sid, &size), 3);
-    const char *payload = strstr(at, "\r\n") + 2;
-    assert_int_equal(sscanf(payload, "%u", &ret->number), 1);
+    const char *end_of_line = memchr(at, '\r', sizeof line - 1);
+    assert_non_null(end_of_line);
+    size_t head = (size_t)(end_of_line - at);
+    memcpy(line, at, head); /* apart: sscanf measures all that follows */
+    line[head] = '\0';
+    assert_int_equal(sscanf(line, "MSG %31s %u %u", subject, &ret->sid, &size), 3);
+    const char *payload = at + head + 2;
+    assert_in_range(*payload, '0', '9');
+    ret->number = 0;
+    for (const char *digit = payload; *digit >= '0' && *digit <= '9'; digit++)
+        ret->number = ret->number * 10 + (unsigned)(*digit - '0');
     assert_memory_equal(payload + size, "\r\n", 2);
     return (size_t)(payload + size + 2 - at);
 }
