@@ -9,7 +9,7 @@
 #include "protocols/nats/info.h"
 #include "runtime/base/check.h"
 
-#define INFO_MAX ((size_t)64 << 10)
+#define INFO_MAX ((size_t)64 << 20) /* names come from the configuration, which is no longer */
 #define COMPATIBLE_VERSION "2.14.5"
 #define COMPATIBLE_GO "go1.25.0" /* the field is there for tools that expect it */
 #define API_LEVEL 4              /* told with JetStream off, too */

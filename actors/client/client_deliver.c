@@ -240,7 +240,7 @@ void client_on_batch(struct client *c, struct batch *batch)
         for (uint32_t i = 0; i < batch->part_count; i++)
             deliver_part(c, &cur, &batch->parts[i]);
         if (!c->consuming)
-            client_publish_end(c); /* frames that were handed on */
+            (void)publish_end(); /* frames that were handed on; nobody is held for them */
         if (client_is_open(c) && !c->consuming && c->unacked == 0 && c->ops != NULL &&
             c->ops->count > 0)
             client_ops_send(c);

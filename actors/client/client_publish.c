@@ -46,6 +46,8 @@ static bool payload_too_large(struct client *c, int32_t size)
 {
     client_log(c, LOG_LEVEL_ERROR, "maximum payload exceeded: %d vs %u", size,
                c->settings->max_payload);
+    if (!client_catch_up(c)) /* what it was sent before comes before the error */
+        return false;
     client_error(c, "Maximum Payload Violation");
     client_close(c, CLOSED_STATE_MAX_PAYLOAD);
     return false;

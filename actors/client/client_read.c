@@ -20,7 +20,8 @@
 #include "runtime/base/check.h"
 
 #define CONNECT_TRACE_MAX ((size_t)64 << 10)
-#define COPY_MAX 4096u /* a longer rest or payload gets a buffer of its own */
+#define GROW_MAX ((uint32_t)1 << 20) /* a long line's buffer doubles up to this, then grows by it */
+#define COPY_MAX 4096u               /* a longer rest or payload gets a buffer of its own */
 
 /* --- what is kept between reads ------------------------------------------------------------------ */
 
@@ -44,7 +45,9 @@ static void keep(struct client *c, const char *at, uint32_t size, uint32_t need,
                need <= home->capacity - (at - home->at) && need > COPY_MAX) {
         c->input.kept = (struct slice){buf_ref(home), (uint32_t)(at - home->at), size};
     } else {
-        uint32_t capacity = need > size ? need : size > COPY_MAX ? size * 2 : size;
+        uint32_t capacity = need > size ? need : size > COPY_MAX ? size + GROW_MAX : size;
+        if (size < GROW_MAX && size > COPY_MAX && need <= size)
+            capacity = size * 2;
         c->input.kept = (struct slice){buf_new(capacity), 0, size};
         memcpy(c->input.kept.buf->at, at, size);
     }
@@ -96,6 +99,8 @@ static enum step unknown_operation(struct client *c, const char *at, const char 
     struct bytes snippet = {at, have > SNIPPET_MAX ? SNIPPET_MAX : have > 0 ? have - 1 : 0};
     client_log_quoted(c, LOG_LEVEL_ERROR, "Client parser ERROR, state=0, i=0: proto='%s...'",
                       snippet);
+    if (!client_catch_up(c)) /* what it was sent before comes before the error */
+        return STEP_CLOSED;
     client_error(c, "Unknown Protocol Operation");
     return protocol_violation(c);
 }
