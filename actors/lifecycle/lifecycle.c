@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lifecycle.c -- a server's last hours.
  *
- *   RUNNING --lame duck--> DRAINING --no client left--> STOPPING --all gone--> CLOSING_LOG --gone--> exit
+ *   RUNNING --lame duck--> DRAINING --no client left--> STOPPING --gone--> STOPPING_REST --gone--> ...
  *      |                                                   ^
- *      +------------------ shutdown ----------------------+
+ *      +------------------ shutdown ----------------------+        ... --> CLOSING_LOG --gone--> exit
  *
  * Everything that is stopped answers GONE when it has ended; so the order is a matter of counting.
+ * The rest is told when the listeners are gone: a connection that was let in just now still finds its
+ * account, and has told it of itself before the account is to stop.
  */
 #include "actors/lifecycle/lifecycle.h"
 
@@ -18,7 +20,7 @@
 #include "runtime/base/check.h"
 #include "runtime/signals.h"
 
-enum lifecycle_state { RUNNING, DRAINING, STOPPING, CLOSING_LOG };
+enum lifecycle_state { RUNNING, DRAINING, STOPPING, STOPPING_REST, CLOSING_LOG };
 
 #define DRAIN_MIN_MS 1000
 
@@ -50,9 +52,15 @@ static void shut_down(struct lifecycle *l)
         return;
     l->state = STOPPING;
     LOG_INFO(l->options.log, "Initiating Shutdown...");
-    l->waiting = (uint32_t)l->options.listener_count + l->options.other_count;
+    l->waiting = l->options.listener_count;
     for (uint16_t i = 0; i < l->options.listener_count; i++)
         actor_stop(l->options.listeners[i], 0);
+}
+
+static void stop_rest(struct lifecycle *l)
+{
+    l->state = STOPPING_REST;
+    l->waiting = l->options.other_count;
     for (uint16_t i = 0; i < l->options.other_count; i++)
         actor_stop(l->options.others[i], 0);
 }
@@ -83,7 +91,12 @@ static void on_gone(struct lifecycle *l)
         actor_exit(&l->actor);
         return;
     }
-    if (l->state == STOPPING && --l->waiting == 0)
+    CHECK(l->state >= STOPPING && l->waiting > 0);
+    if (--l->waiting > 0)
+        return;
+    if (l->state == STOPPING)
+        stop_rest(l);
+    else
         close_log(l);
 }
 
