@@ -115,7 +115,8 @@ void sim_client_close(struct sim_client *c)
         return;
     c->end = NULL;
     end->client = NULL;
-    if (end->error == 0 && end->link->connect == CONNECT_TOLD && end->link->connect_status == 0)
+    if (c->queued_size > 0 && end->error == 0 && end->link->connect == CONNECT_TOLD &&
+        end->link->connect_status == 0)
         (void)sim_link_write(end, c->queued + c->queued_first, c->queued_size);
     c->queued_first = c->queued_size = 0;
     sim_link_close(end, END_CLOSING);
