@@ -70,14 +70,16 @@ static const char *draw(struct prng *prng, const char *const *of, unsigned count
 
 #define DRAW(prng, of) draw((prng), (of), sizeof(of) / sizeof *(of))
 
-static const char *const subjects[] = {"a",   "a.b",    "a.*",   ">",      "a.>",      "good.0", "good.>",
-                                       "*.r", "a..b",   "$SYS.x", "_R_.x", "_INBOX.1", "$NRG.x", "a.r"};
+static const char *const subjects[] = {"a",      "a.b",      "a.*",    ">",    "a.>",
+                                       "good.0", "good.>",   "*.r",    "a..b", "$SYS.x",
+                                       "_R_.x",  "_INBOX.1", "$NRG.x", "a.r"};
 static const char *const sids[] = {"1", "2", "3", "10", "b0", "longer-sid", "00001", "4294967297"};
-static const char *const acts[] = {"`0", "`1", "`2", "`3", "`0", "`1", "`c",  "`x",  "`r",  "`h", "`u",
-                                   "`L", "`L", "`f", "`f", "`w", "`w", "`p1", "`p4", "`p7", "`p9",
-                                   "`q2", "`q7", "`k2", "`k4", "`b1", "`b9", "`s1", "`s4", "`s8", "`t1",
-                                   "`t4", "`t6", "`t7"};
-static const char *const others[] = {"PING\r\n", "PONG\r\n", "+OK\r\n", "-ERR x\r\n", "INFO {}\r\n", "FOO\r\n"};
+static const char *const acts[] = {"`0",  "`1",  "`2",  "`3",  "`0",  "`1",  "`c",  "`x",  "`r",
+                                   "`h",  "`u",  "`L",  "`L",  "`f",  "`f",  "`w",  "`w",  "`p1",
+                                   "`p4", "`p7", "`p9", "`q2", "`q7", "`k2", "`k4", "`b1", "`b9",
+                                   "`s1", "`s4", "`s8", "`t1", "`t4", "`t6", "`t7"};
+static const char *const others[] = {"PING\r\n",   "PONG\r\n",    "+OK\r\n",
+                                     "-ERR x\r\n", "INFO {}\r\n", "FOO\r\n"};
 static const char *const booleans[] = {"true", "false"};
 
 static int print_publish(char *to, size_t size, struct prng *prng)
@@ -88,8 +90,8 @@ static int print_publish(char *to, size_t size, struct prng *prng)
     unsigned payload = (unsigned)prng_below(prng, 40);
     unsigned lie = prng_one_in(prng, 10) ? (unsigned)prng_below(prng, 3) : 0;
     if (prng_one_in(prng, 3))
-        return snprintf(to, size, "HPUB %s %s12 %u\r\nNATS/1.0\r\n\r\n%.*s\r\n", DRAW(prng, subjects),
-                        reply, 12 + payload + lie, (int)payload,
+        return snprintf(to, size, "HPUB %s %s12 %u\r\nNATS/1.0\r\n\r\n%.*s\r\n",
+                        DRAW(prng, subjects), reply, 12 + payload + lie, (int)payload,
                         "0123456789012345678901234567890123456789");
     return snprintf(to, size, "PUB %s %s%u\r\n%.*s\r\n", DRAW(prng, subjects), reply, payload + lie,
                     (int)payload, "0123456789012345678901234567890123456789");
@@ -115,7 +117,8 @@ static size_t print_element(char *to, size_t size, struct prng *prng)
     case 4:
         return (size_t)snprintf(to, size, "SUB %s %s\r\n", DRAW(prng, subjects), DRAW(prng, sids));
     case 5:
-        return (size_t)snprintf(to, size, "SUB %s q %s\r\n", DRAW(prng, subjects), DRAW(prng, sids));
+        return (size_t)snprintf(to, size, "SUB %s q %s\r\n", DRAW(prng, subjects),
+                                DRAW(prng, sids));
     case 6: return (size_t)snprintf(to, size, "UNSUB %s\r\n", DRAW(prng, sids));
     case 7:
         return (size_t)snprintf(to, size, "UNSUB %s %u\r\n", DRAW(prng, sids),
@@ -151,8 +154,9 @@ static void take_out(struct script *s, unsigned nth)
 
 static void change_number(struct script *s, unsigned nth, struct prng *prng)
 {
-    static const char *const numbers[] = {"0",    "1",    "2",     "12",      "31",        "32",       "33",
-                                          "4095", "4096", "65535", "1048576", "999999999", "0000000001"};
+    static const char *const numbers[] = {"0",       "1",         "2",         "12",   "31",
+                                          "32",      "33",        "4095",      "4096", "65535",
+                                          "1048576", "999999999", "0000000001"};
     size_t end = s->begins[nth + 1];
     for (size_t at = s->begins[nth]; at < end; at++)
         if (s->at[at] >= '0' && s->at[at] <= '9') {
