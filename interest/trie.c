@@ -139,7 +139,8 @@ static bool is_needed(const struct interest *in, const struct entry *e)
 static void unlink_entry(struct interest *in, const struct entry *e, uint32_t id)
 {
     struct idtable_user user = user_of(in);
-    struct entry *parent = e->kind == ENTRY_LITERAL ? NULL : entry_at(in, e->parent);
+    bool alone = e->kind == ENTRY_LITERAL || e->kind == ENTRY_ROOT;
+    struct entry *parent = alone ? NULL : entry_at(in, e->parent);
     switch ((enum entry_kind)e->kind) {
     case ENTRY_LITERAL: idtable_remove(&in->literals, &user, e->hash, id); return;
     case ENTRY_ROOT: publish(&in->root, 0); return;
