@@ -40,8 +40,10 @@ static void shut_down(void *context)
 
 void broker_stop(struct broker *broker)
 {
-    if (prng_one_in(broker->run->prng, 2))
-        sim_signal(broker->world, SIGINT);
+    static const int signals[] = {SIGINT, SIGTERM, SIGUSR2}; /* the last: in lame duck mode first */
+    uint64_t how = prng_below(broker->run->prng, 4);
+    if (how < 3)
+        sim_signal(broker->world, signals[how]);
     else
         sim_call(broker->world, 0, shut_down, broker->server);
 }

@@ -13,6 +13,7 @@
 #include "tests/sim/party.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/scenarios.h"
+#include "tests/sim/watcher.h"
 
 #define SERVERS_MAX 3u
 #define PARTIES_EACH_MAX 8u
@@ -37,6 +38,8 @@ struct town {
     unsigned party_count;
     struct party *parties[PARTIES_EACH_MAX];
     struct actor_mind minds[PARTIES_EACH_MAX];
+    struct watcher watcher;
+    bool watched;
     bool faults;
     bool quiet; /* no more acts */
 };
@@ -198,9 +201,15 @@ static void town_start(struct town *town, struct run *run, bool faults, unsigned
 {
     *town = (struct town){.run = run, .faults = faults};
     broker_options(&town->broker, run);
+    town->watched = prng_one_in(run->prng, 3);
+    town->broker.options.monitor.port = town->watched ? 8222 : 0;
     broker_start(&town->broker);
     model_init(&town->model, run);
     town->client_host = sim_host(run->sim);
+    if (town->watched) {
+        watcher_start(&town->watcher, &town->broker, town->client_host);
+        town->watcher.may_fail = faults;
+    }
     town->party_count = 2 + (unsigned)prng_below(run->prng, PARTIES_EACH_MAX - 1);
     for (unsigned i = 0; i < town->party_count; i++) {
         struct party *p = party_new(&town->model, town->client_host, &town->broker.address);
@@ -271,6 +280,10 @@ static void town_converge(struct town *town)
 
 static void town_stop(struct town *town)
 {
+    if (town->watched && town->watcher.answers == 0 && !town->faults)
+        run_fail(town->run, "no monitoring page was answered");
+    if (town->watched)
+        watcher_stop(&town->watcher);
     for (unsigned i = 0; i < town->party_count; i++) {
         town->parties[i]->may_be_closed = true;
         if (prng_one_in(town->run->prng, 3))
