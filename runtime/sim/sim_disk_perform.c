@@ -284,7 +284,8 @@ static int64_t write_data(struct sim_disk *disk, struct sim_inode *inode, uint64
         return -ENOSPC;
     if (sim_disk_draw(disk, disk->options.faults.flip)) {
         disk->counts.flipped++;
-        data[prng_below(disk->prng, fits)] ^= (char)(1u << prng_below(disk->prng, 8));
+        uint64_t at = prng_below(disk->prng, fits); /* first: compilers choose otherwise */
+        data[at] ^= (char)(1u << prng_below(disk->prng, 8));
     }
     if (sim_disk_draw(disk, disk->options.faults.misdirect))
         misdirect(disk, &inode, &offset);

@@ -122,7 +122,8 @@ static void act_publish(struct party *p)
     for (unsigned i = 0; i < count; i++) {
         if (draw(p, 3) == 0)
             draw_subject(p, subject, false);
-        (void)party_publish(p, subject, "", draw_size(p), draw(p, 5) == 0);
+        uint32_t size = draw_size(p); /* one draw a statement: arguments have no order */
+        (void)party_publish(p, subject, "", size, draw(p, 5) == 0);
     }
 }
 
@@ -145,8 +146,9 @@ static void act_request(struct party *p)
 static void respond(struct party *p, struct model_sub *sub, struct model_pub *pub)
 {
     (void)sub;
+    uint32_t size = draw_size(p);
     if (*pub->reply != '\0' && party_ready(p))
-        (void)party_publish(p, pub->reply, "", draw_size(p), draw(p, 4) == 0);
+        (void)party_publish(p, pub->reply, "", size, draw(p, 4) == 0);
 }
 
 static void act_badly(struct party *p)
@@ -308,8 +310,8 @@ static void make_faults(struct run *run, struct town *towns, unsigned count)
     sim_partition(run->sim, town->broker.host, town->client_host, true);
     sim_run_for(run->sim, ns);
     sim_partition(run->sim, town->broker.host, town->client_host, false);
-    sim_stall(town->broker.world, (unsigned)prng_below(run->prng, 2),
-              prng_below(run->prng, SECONDS / 2));
+    unsigned worker = (unsigned)prng_below(run->prng, 2);
+    sim_stall(town->broker.world, worker, prng_below(run->prng, SECONDS / 2));
 }
 
 void scenario_random(struct run *run)

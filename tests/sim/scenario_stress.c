@@ -68,7 +68,7 @@ void scenario_stalled_worker(struct run *run)
     for (unsigned round = 0; round < CHURN_ROUNDS && !run->failed; round++)
         churn_round(&stage, churners, round);
     (void)stage_flush(&stage);
-    sim_run_for(run->sim, 2 * SECONDS);
+    sim_run_for(run->sim, 30 * SECONDS);
     uint64_t after = used_blocks(&stage.broker);
     if (after > before + KEPT_BLOCKS_MAX)
         run_fail(run, "%" PRIu64 " blocks in use before the churn, %" PRIu64 " after", before,
