@@ -76,7 +76,7 @@ static const char *const subjects[] = {"a",      "a.b",      "a.*",    ">",    "
 static const char *const sids[] = {"1", "2", "3", "10", "b0", "longer-sid", "00001", "4294967297"};
 static const char *const acts[] = {"`0",  "`1",  "`2",  "`3",  "`0",  "`1",  "`c",  "`x",  "`r",
                                    "`h",  "`u",  "`L",  "`L",  "`f",  "`f",  "`w",  "`w",  "`p1",
-                                   "`p4", "`p7", "`p9", "`q2", "`q7", "`k2", "`k4", "`b1", "`b9",
+                                   "`p4", "`p7", "`p9", "`q2", "`q7", "`k2", "`k4", "`b1", "`b4",
                                    "`s1", "`s4", "`s8", "`t1", "`t4", "`t6", "`t7"};
 static const char *const others[] = {"PING\r\n",   "PONG\r\n",    "+OK\r\n",
                                      "-ERR x\r\n", "INFO {}\r\n", "FOO\r\n"};
