@@ -15,7 +15,7 @@ LAYERS = {
     "runtime": ["runtime/base"],
     "protocols": ["runtime/base"],
     "interest": ["runtime/base", "protocols"],
-    "store": ["runtime/base"],
+    "store": ["runtime/base", "protocols"],
     "cluster": ["runtime/base", "protocols"],
     "delivery": ["runtime", "runtime/base", "protocols", "interest"],
     "actors": ["delivery", "runtime", "runtime/base", "protocols", "interest", "store", "cluster"],
