@@ -56,10 +56,10 @@ struct journal_events {
 
 struct journal_options {
     const struct disk *disk;
-    const char *folder;     /* borrowed for the journal's life: .../journal, exists */
-    uint64_t store;         /* low 8 bytes of the store's uuid */
-    uint32_t boot_epoch;    /* of this start: higher than all before */
-    uint64_t file_bytes;    /* a multiple of 4096; 32 MiB as a rule */
+    const char *folder;  /* borrowed for the journal's life: .../journal, exists */
+    uint64_t store;      /* low 8 bytes of the store's uuid */
+    uint32_t boot_epoch; /* of this start: higher than all before */
+    uint64_t file_bytes; /* a multiple of 4096; 32 MiB as a rule */
     struct journal_events events;
     void *context;
 };
@@ -95,8 +95,8 @@ void journal_recover(struct journal *j, uint64_t floor, const struct journal_rec
 /* --- appending ------------------------------------------------------------------------------------ */
 
 struct journal_place {
-    struct bytes body;   /* in the image, until the journal is released past it */
-    uint64_t position;   /* of the record */
+    struct bytes body; /* in the image, until the journal is released past it */
+    uint64_t position; /* of the record */
 };
 
 /* Takes the entry behind all earlier ones; e->body is copied, body_hash must be right. 0; -EAGAIN: no
@@ -119,8 +119,8 @@ void journal_tick(struct journal *j, uint64_t now_ms);
 /* --- the span -------------------------------------------------------------------------------------- */
 
 struct journal_span {
-    uint64_t floor;    /* what is before is released */
-    uint64_t durable;  /* what is before is durable */
+    uint64_t floor;   /* what is before is released */
+    uint64_t durable; /* what is before is durable */
     uint64_t written;
     uint64_t end;      /* the next record comes here or later */
     uint64_t records;  /* between floor and end */

@@ -28,9 +28,11 @@
 enum ledger_kind {
     LEDGER_GROUP = 1,      /* what the group is: format/group_record.h */
     LEDGER_CHECKPOINT = 2, /* its state: format/checkpoint.h */
-    LEDGER_GONE = 3,       /* the group was deleted; its other records are dead; body: which entry said so */
-    LEDGER_MAKING = 4,     /* gid's file about to exist: body is its name; dead after gid's next checkpoint */
-    LEDGER_FLOOR = 5,      /* gid 0: u64, the oldest journal position that is needed */
+    LEDGER_GONE =
+        3, /* the group was deleted; its other records are dead; body: which entry said so */
+    LEDGER_MAKING =
+        4, /* gid's file about to exist: body is its name; dead after gid's next checkpoint */
+    LEDGER_FLOOR = 5, /* gid 0: u64, the oldest journal position that is needed */
 };
 
 struct ledger;

@@ -41,7 +41,7 @@ struct stored {
 
 struct msglog_state {
     uint64_t msgs;
-    uint64_t bytes; /* as nats-server counts: msglog_size of each */
+    uint64_t bytes;     /* as nats-server counts: msglog_size of each */
     uint64_t first_seq; /* of the first that is there; last_seq + 1 when none is */
     uint64_t last_seq;  /* never goes back; 0: none was ever */
     int64_t first_time_ns;
@@ -60,7 +60,8 @@ void msglog_state(const struct msglog *log, struct msglog_state *ret);
 
 /* The message gets the sequence last_seq + 1, or `seq` if that is higher (mirrors, gaps). For a file log
  * the body lies in a journal image and is not copied; a memory log copies it. Returns the sequence. */
-uint64_t msglog_append(struct msglog *log, const struct entry *e, const struct message *m, uint64_t seq);
+uint64_t msglog_append(struct msglog *log, const struct entry *e, const struct message *m,
+                       uint64_t seq);
 /* Sequences up to `to` will never be: last_seq moves. */
 void msglog_skip(struct msglog *log, uint64_t to);
 /* s: what msglog_read or msglog_stat said of it in this look-up. */
@@ -116,7 +117,8 @@ int msglog_last(struct msglog *log, struct bytes subject, uint64_t *ret_seq)
 
 /* Subjects that match (and have messages), in order of their bytes, from after `after` (size 0: the first) on;
  * visits at most max. 0: there are no more; -EINPROGRESS: go on after the last one visited. */
-typedef void subject_visit_fn(void *context, struct bytes subject, const struct subject_totals *totals);
+typedef void subject_visit_fn(void *context, struct bytes subject,
+                              const struct subject_totals *totals);
 int msglog_subjects(struct msglog *log, struct bytes filter, struct bytes after, uint32_t max,
                     subject_visit_fn *visit, void *context) __attribute__((warn_unused_result));
 

@@ -42,7 +42,7 @@ struct page_file {
 /* Somebody who waits for pages. */
 struct page_wait {
     void (*ready)(struct page_wait *wait);
-    unsigned pending; /* pages to come */
+    unsigned pending;    /* pages to come */
     struct link waiters; /* the pages' */
 };
 

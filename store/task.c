@@ -117,8 +117,8 @@ static void move(struct task_io *io, struct disk_file *file, uint64_t offset, st
     submit(io);
 }
 
-void task_read(struct task *t, struct task_io *io, struct disk_file *file, uint64_t offset, void *at,
-               size_t size)
+void task_read(struct task *t, struct task_io *io, struct disk_file *file, uint64_t offset,
+               void *at, size_t size)
 {
     (void)prepare(t, io, DISK_READ, on_moved);
     io->part = (struct iovec){at, size};
@@ -183,7 +183,8 @@ void task_lock(struct task *t, struct task_io *io, struct disk_file *file)
     on_file(t, io, DISK_LOCK, file, 0, 0);
 }
 
-void task_path(struct task *t, struct task_io *io, enum disk_op op, const char *path, const char *to)
+void task_path(struct task *t, struct task_io *io, enum disk_op op, const char *path,
+               const char *to)
 {
     struct disk_request *r = prepare(t, io, op, on_done);
     CHECK(disk_op_on_path(op) && op != DISK_OPEN);

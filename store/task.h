@@ -39,10 +39,10 @@ struct task {
 struct task_io {
     struct disk_request request; /* result, stat, names, file: when it has ended */
     struct task *task;
-    struct iovec part;      /* of one-part reads and writes */
-    struct iovec *parts;    /* borrowed: changed while a short move is continued */
+    struct iovec part;   /* of one-part reads and writes */
+    struct iovec *parts; /* borrowed: changed while a short move is continued */
     uint32_t parts_left;
-    int64_t moved;          /* bytes so far */
+    int64_t moved; /* bytes so far */
 };
 
 void task_init(struct task *t, const struct disk *disk, task_run_fn *run, void *context);
@@ -58,8 +58,8 @@ static inline bool task_busy(const struct task *t)
 /* Each submits one request; its result is in io->request.result after it ended (moved bytes for reads
  * and writes). Reads end early at the end of the file only. path must stay. */
 void task_open(struct task *t, struct task_io *io, const char *path, uint32_t flags);
-void task_read(struct task *t, struct task_io *io, struct disk_file *file, uint64_t offset, void *at,
-               size_t size);
+void task_read(struct task *t, struct task_io *io, struct disk_file *file, uint64_t offset,
+               void *at, size_t size);
 void task_write(struct task *t, struct task_io *io, struct disk_file *file, uint64_t offset,
                 const void *at, size_t size);
 /* parts are changed; at most DISK_PARTS_MAX, and DISK_BYTES_MAX in all. */
@@ -73,7 +73,8 @@ void task_allocate(struct task *t, struct task_io *io, struct disk_file *file, u
 void task_truncate(struct task *t, struct task_io *io, struct disk_file *file, uint64_t size);
 void task_lock(struct task *t, struct task_io *io, struct disk_file *file);
 /* On paths: DISK_MKDIR, DISK_REMOVE, DISK_LIST, DISK_SYNC_DIR, DISK_SPACE; DISK_RENAME with to. */
-void task_path(struct task *t, struct task_io *io, enum disk_op op, const char *path, const char *to);
+void task_path(struct task *t, struct task_io *io, enum disk_op op, const char *path,
+               const char *to);
 
 /* The first failure so far counts as none: for a result that was looked at and may be. */
 static inline void task_forgive(struct task *t)

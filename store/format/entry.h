@@ -52,7 +52,7 @@ struct entry {
     enum entry_kind kind;
     uint8_t flags; /* of the kind */
     int64_t time_ns;
-    struct bytes body; /* borrowed */
+    struct bytes body;  /* borrowed */
     uint64_t body_hash; /* of the opened body: entry_body_hash */
 };
 
