@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.h -- one store directory: groups of streams and consumers, durable by one journal.
+ *
+ * Idea        Whoever wants something changed appends an entry to a group and is told when it has been
+ *             applied, which is after it was durable. Whoever wants to know something looks it up in
+ *             the group's state. The owner (an actor, a tool, a test) gives the store its turns.
+ *
+ *                 store_append ─► journal ─► durable ─► group_apply ─► done        store_look ─► group, msglog
+ *                                    └─ drain: chunks, checkpoint, release ─┘
+ *
+ * Time        is an argument. Log time never goes back, whatever the owner's clock does.
+ * Sync        of a group: STORE_SYNC_ALWAYS: applied, and told, once it is durable. STORE_SYNC_INTERVAL:
+ *             once it is queued; it becomes durable with the next flush of anybody, or of the timer.
+ * Failure     a failed write or sync of journal or ledger fails the store: look-ups go on, appends end
+ *             with -EIO. Only a new start leaves that.
+ * Bounds      replay_debt_*: what a start has to replay, and so what the tails hold in memory;
+ *             memory_bytes: pages and tables; STORE_QUEUE_*: entries of a group under way.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/base/bytes.h"
+#include "runtime/base/disk.h"
+#include "store/format/entry.h"
+#include "store/msglog.h"
+#include "store/pages.h"
+
+struct applied;
+struct group;
+struct store;
+struct store_group;
+
+#define STORE_QUEUE_ENTRIES_MAX 10000u
+#define STORE_QUEUE_BYTES_MAX ((uint64_t)8 << 20)
+#define STORE_NAME_MAX 1024u /* of an account or a stream */
+
+enum store_sync { STORE_SYNC_ALWAYS, STORE_SYNC_INTERVAL };
+
+struct store_options {
+    const struct disk *disk;      /* borrowed */
+    const char *path;             /* copied; is made when it is not there */
+    uint64_t seed;                /* of hash tables: from the world's entropy */
+    uint8_t uuid[16];             /* of a store that has to be made: from the world's entropy */
+    uint64_t journal_file_bytes;  /* 0: 32 MiB */
+    uint64_t replay_debt_bytes;   /* 0: 64 MiB */
+    uint64_t replay_debt_records; /* 0: 400,000 */
+    uint64_t memory_bytes;        /* 0: 256 MiB */
+    uint32_t sync_interval_ms;    /* for STORE_SYNC_INTERVAL; 0: 2,000 */
+    /* Once, when the store has failed; and each range of a group that turns out to be unreadable. */
+    void (*failed)(void *context, int error);
+    void (*lost)(void *context, struct store_group *group, uint64_t seq_first, uint64_t seq_last);
+    void *context;
+};
+
+struct store *store_new(const struct store_options *options);
+/* Nothing is under way, or its disk has dropped it. What is not durable by then may be lost. */
+void store_free(struct store **store);
+
+/* Recovers what is there, or makes the store: 0, or -EWOULDBLOCK (another has it), -ENOTSUP (of another
+ * version), -EBADMSG (not a store, or its identity is unreadable), or the disk's word. */
+void store_open(struct store *s, void (*done)(void *context, int status));
+/* Drains and checkpoints what is in the journal, marks the store as left clean, closes it. */
+void store_close(struct store *s, void (*done)(void *context, int status));
+
+/* Does a slice of what there is to do; true: there is more, call again soon. To be called after any
+ * number of appends, after a request of the disk has ended, and at store_due_ms. */
+bool store_turn(struct store *s, uint64_t now_ms);
+uint64_t store_due_ms(const struct store *s);
+/* No request is under way and nothing is left to do but by time. */
+bool store_idle(const struct store *s);
+
+struct store_stats {
+    uint64_t groups;
+    uint64_t appended;       /* records to the journal */
+    uint64_t appended_bytes; /* their bodies */
+    uint64_t written_bytes;  /* to journal, segments, runs and ledger */
+    uint64_t flushes;
+    uint64_t drains;
+    uint64_t journal_bytes; /* between floor and end */
+    uint64_t journal_records;
+    uint64_t pages_bytes;
+    bool failed;
+};
+void store_stats(const struct store *s, struct store_stats *ret);
+
+/* --- groups ---------------------------------------------------------------------------------------- */
+
+struct store_group_options {
+    struct bytes account;
+    struct bytes name;
+    struct bytes config; /* body of its first entry, a CONFIG */
+    enum msglog_form form;
+    enum store_sync sync;
+};
+
+/* Makes a group, durable when done: 0 and the group, -EEXIST, -ENAMETOOLONG, -EINVAL, -EIO. */
+struct store_make {
+    struct store_group_options options; /* borrowed until done */
+    int64_t now_ns;
+    void (*done)(struct store_make *make, int status, struct store_group *group);
+    void *context;
+    void *state; /* the store's */
+};
+void store_make(struct store *s, struct store_make *make);
+
+/* The group of this name; NULL: none. */
+struct store_group *store_find(struct store *s, struct bytes account, struct bytes name);
+/* The group with the next higher gid (0: the first); NULL: no more. */
+struct store_group *store_next(struct store *s, uint64_t gid);
+
+/* Deletes it: durable when done. Its files go then. */
+struct store_delete {
+    struct store_group *group;
+    void (*done)(struct store_delete *d, int status);
+    void *context;
+    void *state; /* the store's */
+};
+void store_delete(struct store *s, struct store_delete *d);
+
+uint64_t store_group_gid(const struct store_group *g);
+struct bytes store_group_account(const struct store_group *g);
+struct bytes store_group_name(const struct store_group *g);
+bool store_group_damaged(const struct store_group *g);
+
+/* --- changes ----------------------------------------------------------------------------------------- */
+
+/* One entry. The memory, and that of the body, is the caller's until done. */
+struct store_append {
+    enum entry_kind kind;
+    uint8_t flags;
+    struct bytes body;
+    int64_t now_ns;
+    /* status 0: applied, and `applied` says what came of it (a refusal is one, too); -EIO: the store has
+     * failed, and the entry may or may not be there after a start. From store_turn alone. */
+    void (*done)(struct store_append *a, int status, const struct applied *applied);
+    void *context;
+    struct store_append *next; /* the store's */
+};
+
+/* 0: taken; else not taken, and done is not called: -EAGAIN (too much under way, or the journal is full:
+ * later), -EMSGSIZE, -EIO (failed), -EROFS (the group is damaged). */
+int store_append(struct store *s, struct store_group *g, struct store_append *a)
+    __attribute__((warn_unused_result));
+
+/* --- look-ups ---------------------------------------------------------------------------------------- */
+
+/* run is called, maybe several times, with the group loaded; it looks up what it wants in the group and
+ * its log, which say -EAGAIN when pages have to come, and returns that, or what it found. Then done is
+ * called: at once, or from store_turn. */
+struct store_look {
+    int (*run)(struct store_look *look, struct group *group, struct msglog *log);
+    void (*done)(struct store_look *look, int status);
+    void *context;
+    struct store_group *group;
+    struct page_wait wait; /* the store's */
+    struct store *store;   /* the store's */
+};
+void store_look(struct store *s, struct store_group *g, struct store_look *look);
+
+#endif
