@@ -14,6 +14,7 @@ void checkpoint_write(struct buffer *b, const struct checkpoint *c)
     buffer_u8(b, VERSION);
     buffer_u64(b, c->applied);
     buffer_u32(b, c->term);
+    buffer_u64(b, (uint64_t)c->log_time_ns);
     buffer_u64(b, c->msgs);
     buffer_u64(b, c->bytes);
     buffer_u64(b, c->first_seq);
@@ -37,6 +38,7 @@ int checkpoint_read(struct bytes body, struct checkpoint *ret)
         return cursor.bad ? -EBADMSG : -ENOTSUP;
     struct checkpoint c = {.applied = cursor_u64(&cursor)};
     c.term = cursor_u32(&cursor);
+    c.log_time_ns = (int64_t)cursor_u64(&cursor);
     c.msgs = cursor_u64(&cursor);
     c.bytes = cursor_u64(&cursor);
     c.first_seq = cursor_u64(&cursor);

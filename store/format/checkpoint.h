@@ -30,7 +30,8 @@ enum checkpoint_section {
 
 struct checkpoint {
     uint64_t applied; /* the index of the last entry in it */
-    uint32_t term;    /* of that entry */
+    uint32_t term;    /* of that entry, like its log time */
+    int64_t log_time_ns;
     uint64_t msgs;
     uint64_t bytes;
     uint64_t first_seq;

@@ -15,6 +15,7 @@
 static const struct checkpoint sample = {
     .applied = 12,
     .term = 3,
+    .log_time_ns = -77,
     .msgs = 5,
     .bytes = 500,
     .first_seq = 2,
@@ -36,6 +37,7 @@ static void a_checkpoint_comes_back(void **state)
     assert_int_equal(checkpoint_read(buffer_view(&b), &c), 0);
     assert_int_equal(c.applied, sample.applied);
     assert_int_equal(c.term, sample.term);
+    assert_int_equal(c.log_time_ns, sample.log_time_ns);
     assert_int_equal(c.first_time_ns, sample.first_time_ns);
     assert_int_equal(c.last_time_ns, sample.last_time_ns);
     assert_int_equal(c.next_file, sample.next_file);
@@ -65,7 +67,7 @@ static void counts_that_can_not_be_are_refused(void **state)
     static const struct {
         size_t offset;
         uint8_t value;
-    } changes[] = {{13, 10} /* messages */, {29, 11} /* first */, {61, 10} /* drained */};
+    } changes[] = {{21, 10} /* messages */, {37, 11} /* first */, {69, 10} /* drained */};
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         struct buffer b = {0};
         checkpoint_write(&b, &sample);
