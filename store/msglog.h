@@ -48,7 +48,14 @@ struct msglog_state {
     int64_t last_time_ns;
     uint64_t deleted;  /* dead sequences between first and last */
     uint64_t subjects; /* distinct ones that have messages */
+    uint64_t hash;     /* the sum of stored_hash over those that are there */
 };
+
+/* What a message adds to the state hash of its group: the same in every replica. */
+static inline uint64_t stored_hash(uint64_t seq, int64_t time_ns, uint64_t body_hash)
+{
+    return checksum_seed(seq, (uint64_t)time_ns, body_hash);
+}
 
 /* What counts against limits: file 30 + subject + payload (+ 4 + headers, if any), memory 16 + the same. */
 uint64_t msglog_size(enum msglog_form form, const struct message *m);
@@ -62,6 +69,10 @@ void msglog_state(const struct msglog *log, struct msglog_state *ret);
  * the body lies in a journal image and is not copied; a memory log copies it. Returns the sequence. */
 uint64_t msglog_append(struct msglog *log, const struct entry *e, const struct message *m,
                        uint64_t seq);
+/* The same for a message that apply made itself (a delete marker, a changed header): e is the entry that it
+ * came of with this body and its hash, which is copied by a file log, too. */
+uint64_t msglog_append_made(struct msglog *log, const struct entry *e, const struct message *m,
+                            uint64_t seq);
 /* Sequences up to `to` will never be: last_seq moves. */
 void msglog_skip(struct msglog *log, uint64_t to);
 /* s: what msglog_read or msglog_stat said of it in this look-up. */
