@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/table/subject_value.h"
+
+#include <errno.h>
+
+#include "store/format/buffer.h"
+
+void subject_value_write(const struct subject_value *v, struct buffer *out)
+{
+    buffer_svarint(out, v->count);
+    buffer_varint(out, v->first_seq);
+    buffer_svarint(out, (int64_t)(v->last_seq - v->first_seq));
+}
+
+int subject_value_read(struct bytes value, struct subject_value *ret)
+{
+    struct cursor c = cursor_of(value);
+    struct subject_value v;
+    v.count = cursor_svarint(&c);
+    v.first_seq = cursor_varint(&c);
+    v.last_seq = v.first_seq + (uint64_t)cursor_svarint(&c);
+    if (!cursor_is_at_end(&c))
+        return -EBADMSG;
+    *ret = v;
+    return 0;
+}
+
+int subject_value_join(struct subject_value *v, const struct subject_value *older)
+{
+    int64_t count;
+    if (__builtin_add_overflow(v->count, older->count, &count))
+        return -EOVERFLOW;
+    v->count = count;
+    if (older->first_seq != 0)
+        v->first_seq = older->first_seq;
+    if (v->last_seq == 0)
+        v->last_seq = older->last_seq;
+    return 0;
+}

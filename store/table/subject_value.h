@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* subject_value.h -- what a table knows of a subject, and its form in runs.
+ *
+ *     count zigzag varint, first_seq varint, last_seq - first_seq (modulo 2^64) zigzag varint
+ *
+ * Newer and older knowledge of one subject join: counts add up, the oldest known first and the newest
+ * known last remain. Both may name messages that are dead by now; whoever asks repairs that.
+ */
+#ifndef STORE_TABLE_SUBJECT_VALUE_H
+#define STORE_TABLE_SUBJECT_VALUE_H
+
+#include <stdint.h>
+
+#include "runtime/base/bytes.h"
+
+struct buffer;
+
+struct subject_value {
+    int64_t count;      /* messages more (fewer) than older tables know of */
+    uint64_t first_seq; /* 0: not known here */
+    uint64_t last_seq;  /* 0: not known here */
+};
+
+void subject_value_write(const struct subject_value *v, struct buffer *out);
+int subject_value_read(struct bytes value, struct subject_value *ret)
+    __attribute__((warn_unused_result));
+/* Joins older knowledge into v. -EOVERFLOW: counts that can not be. */
+int subject_value_join(struct subject_value *v, const struct subject_value *older)
+    __attribute__((warn_unused_result));
+
+#endif
