@@ -24,6 +24,7 @@ struct __attribute__((packed, aligned(4))) subject_record {
     uint64_t first_seq;
     uint64_t last_seq;
     uint16_t size;
+    uint8_t first_bound;
     char subject[];
 };
 

@@ -52,7 +52,8 @@ size_t subject_table_memory(const struct subject_table *t)
 
 static struct subject_value value_of(const struct subject_record *record)
 {
-    return (struct subject_value){record->count, record->first_seq, record->last_seq};
+    return (struct subject_value){record->count, record->first_seq, record->last_seq,
+                                  record->first_bound != 0};
 }
 
 bool subject_table_get(const struct subject_table *t, struct bytes subject,
@@ -86,8 +87,10 @@ int64_t subject_table_add(struct subject_table *t, struct bytes subject,
 {
     struct subject_record *record = record_of(t, subject);
     record->count += newer->count;
-    if (record->first_seq == 0)
+    if (newer->first_bound || record->first_seq == 0) {
         record->first_seq = newer->first_seq;
+        record->first_bound = newer->first_bound;
+    }
     if (newer->last_seq != 0)
         record->last_seq = newer->last_seq;
     return record->count;
@@ -100,6 +103,7 @@ void subject_table_set(struct subject_table *t, struct bytes subject,
     record->count = value->count;
     record->first_seq = value->first_seq;
     record->last_seq = value->last_seq;
+    record->first_bound = value->first_bound;
 }
 
 bool subject_table_remove(struct subject_table *t, struct bytes subject)

@@ -35,8 +35,8 @@ size_t subject_table_memory(const struct subject_table *t);
 /* Subjects are at most SUBJECT_SIZE_MAX bytes, of any value. */
 bool subject_table_get(const struct subject_table *t, struct bytes subject,
                        struct subject_value *ret);
-/* Joins what is newer than all that the table knows of the subject: count adds up, a first is taken when
- * none was known, a last replaces (0: not known). Returns the new count. */
+/* Joins what is newer than all that the table knows of the subject: count adds up, a last replaces (0: not
+ * known), a first is taken when none was known or when it is a bound. Returns the new count. */
 int64_t subject_table_add(struct subject_table *t, struct bytes subject,
                           const struct subject_value *newer);
 /* Replaces what is known. */

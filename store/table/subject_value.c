@@ -10,16 +10,20 @@ void subject_value_write(const struct subject_value *v, struct buffer *out)
     buffer_svarint(out, v->count);
     buffer_varint(out, v->first_seq);
     buffer_svarint(out, (int64_t)(v->last_seq - v->first_seq));
+    if (v->first_bound)
+        buffer_u8(out, 1);
 }
 
 int subject_value_read(struct bytes value, struct subject_value *ret)
 {
     struct cursor c = cursor_of(value);
-    struct subject_value v;
+    struct subject_value v = {0};
     v.count = cursor_svarint(&c);
     v.first_seq = cursor_varint(&c);
     v.last_seq = v.first_seq + (uint64_t)cursor_svarint(&c);
-    if (!cursor_is_at_end(&c))
+    bool flagged = cursor_left(&c) > 0;
+    v.first_bound = flagged && cursor_u8(&c) == 1;
+    if (!cursor_is_at_end(&c) || v.first_bound != flagged)
         return -EBADMSG;
     *ret = v;
     return 0;
@@ -31,8 +35,10 @@ int subject_value_join(struct subject_value *v, const struct subject_value *olde
     if (__builtin_add_overflow(v->count, older->count, &count))
         return -EOVERFLOW;
     v->count = count;
-    if (older->first_seq != 0)
+    if (!v->first_bound && older->first_seq != 0) {
         v->first_seq = older->first_seq;
+        v->first_bound = older->first_bound;
+    }
     if (v->last_seq == 0)
         v->last_seq = older->last_seq;
     return 0;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* subject_value.h -- what a table knows of a subject, and its form in runs.
  *
- *     count zigzag varint, first_seq varint, last_seq - first_seq (modulo 2^64) zigzag varint
+ *     count zigzag varint, first_seq varint, last_seq - first_seq (modulo 2^64) zigzag varint,
+ *     and a byte 1 if first_bound
  *
- * Newer and older knowledge of one subject join: counts add up, the oldest known first and the newest
- * known last remain. Both may name messages that are dead by now; whoever asks repairs that.
+ * Newer and older knowledge of one subject join: counts add up, the newest known last remains, and of the
+ * firsts the oldest known, unless a newer table knows better. First and last may name messages that are dead
+ * by now: they say where to look, and what was found can be set.
  */
 #ifndef STORE_TABLE_SUBJECT_VALUE_H
 #define STORE_TABLE_SUBJECT_VALUE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "runtime/base/bytes.h"
@@ -19,6 +22,7 @@ struct subject_value {
     int64_t count;      /* messages more (fewer) than older tables know of */
     uint64_t first_seq; /* 0: not known here */
     uint64_t last_seq;  /* 0: not known here */
+    bool first_bound;   /* no message before first_seq has it, whatever older tables say */
 };
 
 void subject_value_write(const struct subject_value *v, struct buffer *out);
