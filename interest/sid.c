@@ -3,19 +3,16 @@
 
 #include <errno.h>
 
+#include "runtime/base/number.h"
+
 /* Whether the text is what printing a number below 2^31 gives. */
 static bool is_number(struct bytes sid, uint32_t *ret_number)
 {
-    if (sid.size == 0 || sid.size > SID_NUMBER_SIZE_MAX || (sid.at[0] == '0' && sid.size > 1))
+    uint64_t number;
+    if (!number_parse(sid, SID_NUMBER_SIZE_MAX, &number) || number >= SID_OUT_OF_LINE)
         return false;
-    uint64_t number = 0;
-    for (size_t i = 0; i < sid.size; i++) {
-        if (sid.at[i] < '0' || sid.at[i] > '9')
-            return false;
-        number = number * 10 + (uint64_t)(sid.at[i] - '0');
-    }
     *ret_number = (uint32_t)number;
-    return number < SID_OUT_OF_LINE;
+    return true;
 }
 
 int sid_keep(struct interest *in, struct bytes sid, uint32_t *ret_sid)

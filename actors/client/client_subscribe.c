@@ -14,21 +14,35 @@
 #include "protocols/nats/subject.h"
 #include "runtime/base/check.h"
 
+/* What a list begins with, and grows to: OPS_MANY, then ACCOUNT_OPS_MAX. */
 #define OPS_FIRST 8u
+#define OPS_MANY 128u
 #define TEXT_FIRST 128u
+#define TEXT_MANY 4096u
 
 /* --- the list ----------------------------------------------------------------------------------- */
+
+/* While another list is on its way, many come at once. */
+static void list_begin(struct client *c)
+{
+    struct client_ops *list = mem_alloc(sizeof *list);
+    list->capacity = c->unacked > 0 ? OPS_MANY : OPS_FIRST;
+    list->ops = mem_alloc(list->capacity * sizeof *list->ops);
+    list->text_capacity = c->unacked > 0 ? TEXT_MANY : TEXT_FIRST;
+    list->text = mem_alloc(list->text_capacity);
+    c->ops = list;
+}
 
 static struct account_op *op_new(struct client *c)
 {
     if (c->ops == NULL)
-        c->ops = mem_alloc(sizeof *c->ops);
+        list_begin(c);
     struct client_ops *list = c->ops;
     if (list->count == list->capacity) {
-        uint32_t capacity = list->capacity == 0 ? OPS_FIRST : list->capacity * 2;
+        uint32_t capacity = list->capacity < OPS_MANY ? OPS_MANY : ACCOUNT_OPS_MAX;
+        CHECK(capacity > list->count);
         struct account_op *ops = mem_alloc(capacity * sizeof *ops);
-        if (list->count > 0)
-            memcpy(ops, list->ops, list->count * sizeof *ops);
+        memcpy(ops, list->ops, list->count * sizeof *ops);
         mem_free(list->ops);
         list->ops = ops;
         list->capacity = capacity;
@@ -38,24 +52,27 @@ static struct account_op *op_new(struct client *c)
     return op;
 }
 
-static uint32_t text_add(struct client_ops *list, struct bytes text)
+/* Room for size more bytes of text; returns where they go. */
+static char *text_room(struct client_ops *list, size_t size)
 {
-    if (list->text_size + text.size > list->text_capacity) {
-        uint32_t capacity = list->text_capacity == 0 ? TEXT_FIRST : list->text_capacity * 2;
-        while (capacity < list->text_size + text.size)
+    if (list->text_size + size > list->text_capacity) {
+        uint32_t capacity = list->text_capacity * 2;
+        while (capacity < list->text_size + size)
             capacity *= 2;
         char *larger = mem_alloc(capacity);
-        if (list->text_size > 0)
-            memcpy(larger, list->text, list->text_size);
+        memcpy(larger, list->text, list->text_size);
         mem_free(list->text);
         list->text = larger;
         list->text_capacity = capacity;
     }
-    uint32_t at = list->text_size;
+    return list->text + list->text_size;
+}
+
+static char *copied(char *to, struct bytes text)
+{
     if (text.size > 0)
-        memcpy(list->text + at, text.at, text.size);
-    list->text_size += (uint32_t)text.size;
-    return at;
+        memcpy(to, text.at, text.size);
+    return to + text.size;
 }
 
 /* The list is on its way: its additions can not be referred to by number any more. */
@@ -121,9 +138,10 @@ static void add_sub(struct client *c, const struct client_subscribe *s)
     op->subject_size = (uint16_t)s->subject.size;
     op->queue_size = (uint16_t)s->queue.size;
     op->sid_size = (uint16_t)s->sid.size;
-    op->text = text_add(c->ops, s->subject);
-    (void)text_add(c->ops, s->queue);
-    (void)text_add(c->ops, s->sid);
+    op->text = c->ops->text_size;
+    char *text = text_room(c->ops, s->subject.size + s->queue.size + s->sid.size);
+    char *end = copied(copied(copied(text, s->subject), s->queue), s->sid);
+    c->ops->text_size += (uint32_t)(end - text);
     sub->entry = c->ops->count - 1;
     COUNTER_ADD(&c->counters->subscriptions, 1);
     send_when_full(c);

@@ -6,10 +6,11 @@
 #include "runtime/actor.h"
 #include "runtime/base/check.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/number.h"
 
 #define RECORDS_FIRST 4u
 #define TABLE_FIRST 8u
-#define CHUNKS_FIRST 8u
+#define TABLE_KEPT 1024u /* a smaller one does not shrink */
 
 struct sid_text {
     uint32_t size;
@@ -23,19 +24,10 @@ static struct sub *record(const struct subs *subs, uint32_t number)
 
 /* --- sids --------------------------------------------------------------------------------------- */
 
-/* A number is a sid without leading zeros that fits 64 bits: only then its text can be made again. */
+/* Only a number's text can be made again. */
 static bool sid_number(struct bytes sid, uint64_t *ret_number)
 {
-    if (sid.size == 0 || sid.size > 19 || (sid.at[0] == '0' && sid.size > 1))
-        return false;
-    uint64_t n = 0;
-    for (size_t i = 0; i < sid.size; i++) {
-        if (sid.at[i] < '0' || sid.at[i] > '9')
-            return false;
-        n = n * 10 + (uint64_t)(sid.at[i] - '0');
-    }
-    *ret_number = n;
-    return true;
+    return number_parse(sid, NUMBER_DIGITS_MAX, ret_number);
 }
 
 static const struct sid_text *text_of(const struct sub *sub)
@@ -70,26 +62,51 @@ static uint64_t record_hash(const struct subs *subs, const struct sub *sub)
     return sid_hash(subs, sub->sid_is_text, sub->sid, text);
 }
 
-/* --- the table: linear probing, removal shifts back ---------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------------- */
+
+/* Linear probing; removal shifts back. A word is a record's number and, above it, one more than how far
+ * it is from its home, FAR at most: so whatever has another home is passed by without a look at its
+ * record, which is a cache line elsewhere. */
+#define FAR 255u
+
+static uint32_t word_of(uint32_t number, uint32_t distance)
+{
+    return (distance + 1 < FAR ? distance + 1 : FAR) << SUBS_NUMBER_BITS | number;
+}
+
+static uint32_t number_of(uint32_t word)
+{
+    return word & (SUBS_MAX - 1);
+}
+
+static uint32_t home_of(const struct subs *subs, uint32_t at)
+{
+    uint32_t mask = subs->table_size - 1;
+    uint32_t distance = subs->table[at] >> SUBS_NUMBER_BITS;
+    if (distance < FAR)
+        return (at - (distance - 1)) & mask;
+    return (uint32_t)record_hash(subs, record(subs, number_of(subs->table[at]))) & mask;
+}
 
 static void table_put(struct subs *subs, uint32_t number)
 {
     uint32_t mask = subs->table_size - 1;
-    uint32_t at = (uint32_t)record_hash(subs, record(subs, number)) & mask;
+    uint32_t home = (uint32_t)record_hash(subs, record(subs, number)) & mask;
+    uint32_t at = home;
     while (subs->table[at] != 0)
         at = (at + 1) & mask;
-    subs->table[at] = number + 1;
+    subs->table[at] = word_of(number, (at - home) & mask);
 }
 
-static void table_grow(struct subs *subs)
+static void table_resize(struct subs *subs, uint32_t size)
 {
     uint32_t *old = subs->table;
     uint32_t old_size = subs->table_size;
-    subs->table_size = old_size == 0 ? TABLE_FIRST : old_size * 2;
-    subs->table = mem_alloc(subs->table_size * sizeof *subs->table);
+    subs->table_size = size;
+    subs->table = mem_alloc(size * sizeof *subs->table);
     for (uint32_t i = 0; i < old_size; i++)
         if (old[i] != 0)
-            table_put(subs, old[i] - 1);
+            table_put(subs, number_of(old[i]));
     mem_free(old);
 }
 
@@ -97,13 +114,13 @@ static void table_remove(struct subs *subs, uint32_t number)
 {
     uint32_t mask = subs->table_size - 1;
     uint32_t at = (uint32_t)record_hash(subs, record(subs, number)) & mask;
-    while (subs->table[at] != number + 1)
+    while (number_of(subs->table[at]) != number || subs->table[at] == 0)
         at = (at + 1) & mask;
     for (uint32_t next = (at + 1) & mask; subs->table[next] != 0; next = (next + 1) & mask) {
-        uint32_t home = (uint32_t)record_hash(subs, record(subs, subs->table[next] - 1)) & mask;
+        uint32_t home = home_of(subs, next);
         if (((next - home) & mask) < ((next - at) & mask))
             continue; /* it is at home or nearer to it than the hole */
-        subs->table[at] = subs->table[next];
+        subs->table[at] = word_of(number_of(subs->table[next]), (at - home) & mask);
         at = next;
     }
     subs->table[at] = 0;
@@ -117,8 +134,11 @@ struct sub *subs_find(const struct subs *subs, struct bytes sid)
     bool is_text = !sid_number(sid, &number);
     uint32_t mask = subs->table_size - 1;
     uint32_t at = (uint32_t)sid_hash(subs, is_text, number, sid) & mask;
-    for (; subs->table[at] != 0; at = (at + 1) & mask) {
-        struct sub *sub = record(subs, subs->table[at] - 1);
+    for (uint32_t distance = 0; subs->table[at] != 0; distance++, at = (at + 1) & mask) {
+        uint32_t candidate = number_of(subs->table[at]);
+        if (subs->table[at] != word_of(candidate, distance))
+            continue;
+        struct sub *sub = record(subs, candidate);
         if (sub->sid_is_text != is_text)
             continue;
         if (is_text ? bytes_equal((struct bytes){text_of(sub)->at, text_of(sub)->size}, sid)
@@ -194,7 +214,7 @@ struct sub *subs_add(struct subs *subs, struct bytes sid)
     bool is_text = !sid_number(sid, &number);
     uint32_t taken = record_take(subs);
     if ((uint64_t)(subs->live + 1) * 8 > (uint64_t)subs->table_size * 7)
-        table_grow(subs);
+        table_resize(subs, subs->table_size == 0 ? TABLE_FIRST : subs->table_size * 2);
     struct sub *sub = record(subs, taken);
     uint8_t generation = (uint8_t)(sub->generation + 1);
     *sub = (struct sub){.number = taken, .generation = generation, .state = SUB_OPEN};
@@ -217,6 +237,8 @@ void subs_bury(struct subs *subs, struct sub *sub)
     table_remove(subs, sub->number);
     sub->state = SUB_DYING;
     subs->live--;
+    if (subs->table_size > TABLE_KEPT && subs->live < subs->table_size / 8)
+        table_resize(subs, subs->table_size / 4);
 }
 
 void subs_free(struct subs *subs, struct sub *sub)

@@ -3,12 +3,13 @@
  *
  * Idea        Records of 32 bytes in chunks that never move; a slot is a record's number with a
  *             generation, so that frames for an earlier subscription in the same place are told apart.
- *             The first chunk grows from a few records, the others are whole. A hash table of
- *             record numbers finds sids. Subject and queue name are not here: the account's index has
- *             them, and the record keeps their numbers there.
+ *             The first chunk grows from a few records, the others are whole. A hash table of record
+ *             numbers finds sids. Subject and queue name are not here: the account's index has them,
+ *             and the record keeps their numbers there.
  * Invariants  1 a record is free, live, or dying: dying ones are no longer found by sid, and are
  *               freed when the account has removed them
  *             2 a freed record is reused last of all free ones
+ * Bounds      the table shrinks with the subscriptions; records stay until the connection ends.
  */
 #ifndef ACTORS_CLIENT_SUBS_H
 #define ACTORS_CLIENT_SUBS_H
@@ -47,7 +48,7 @@ _Static_assert(sizeof(struct sub) == 32, "what a subscription costs its connecti
 
 struct subs {
     struct sub **chunks; /* SUBS_CHUNK records each, but for the first while it is the only one */
-    uint32_t *table;     /* record number + 1; 0: empty */
+    uint32_t *table;     /* record number, and its distance from home; 0: empty */
     uint32_t made;       /* records ever used */
     uint32_t capacity;   /* of all chunks, in records */
     uint32_t live;

@@ -18,13 +18,13 @@ struct verb {
 };
 
 /* clang-format off */
-static const struct verb verbs[] = {
+static const struct verb verbs[] = { /* the frequent ones first */
     {"PUB",     3, FORM_SPACED,  CLIENT_OP_PUB},
     {"HPUB",    4, FORM_SPACED,  CLIENT_OP_HPUB},
     {"SUB",     3, FORM_SPACED,  CLIENT_OP_SUB},
+    {"UNSUB",   5, FORM_SPACED,  CLIENT_OP_UNSUB},
     {"PING",    4, FORM_IGNORED, CLIENT_OP_PING},
     {"PONG",    4, FORM_IGNORED, CLIENT_OP_PONG},
-    {"UNSUB",   5, FORM_SPACED,  CLIENT_OP_UNSUB},
     {"CONNECT", 7, FORM_LOOSE,   CLIENT_OP_CONNECT},
     {"INFO",    4, FORM_LOOSE,   CLIENT_OP_INFO},
     {"HMSG",    4, FORM_SPACED,  CLIENT_OP_HMSG},
@@ -46,9 +46,12 @@ static bool blank(char c)
 /* The verb that the bytes begin with; NULL with *ret_partial set if they may yet become one. */
 static const struct verb *find_verb(const char *at, size_t size, bool *ret_partial)
 {
-    *ret_partial = false;
+    *ret_partial = size == 0;
+    char first = size == 0 ? 0 : upper(at[0]);
     for (size_t v = 0; v < sizeof verbs / sizeof *verbs; v++) {
-        size_t i = 0;
+        if (verbs[v].name[0] != first)
+            continue;
+        size_t i = 1;
         while (i < size && i < verbs[v].size && upper(at[i]) == verbs[v].name[i])
             i++;
         if (i == verbs[v].size)
@@ -128,21 +131,27 @@ enum client_parse client_parse_line(const char *at, size_t size, size_t scanned,
 
 #define ARGUMENTS_MAX 5
 
-/* Splits at runs of blanks. Returns how many there are; past ARGUMENTS_MAX that is all it says. */
-static unsigned split(struct bytes text, bool line_ends_too, struct bytes ret[ARGUMENTS_MAX])
+enum { SEPARATES = 1, ENDS_LINE = 2 };
+
+static const uint8_t kinds[256] =
+    {[' '] = SEPARATES, ['\t'] = SEPARATES, ['\r'] = ENDS_LINE, ['\n'] = ENDS_LINE};
+
+/* Splits at runs of bytes of these kinds. Returns how many parts there are; past ARGUMENTS_MAX that is
+ * all it says. */
+static unsigned split(struct bytes text, unsigned at_kinds, struct bytes ret[ARGUMENTS_MAX])
 {
     unsigned count = 0;
     const char *end = text.at + text.size;
     const char *p = text.at;
     for (;;) {
-        while (p < end && (blank(*p) || (line_ends_too && (*p == '\r' || *p == '\n'))))
+        while (p < end && (kinds[(uint8_t)*p] & at_kinds) != 0)
             p++;
         if (p == end)
             return count;
         if (count == ARGUMENTS_MAX)
             return count + 1;
         const char *start = p;
-        while (p < end && !blank(*p) && !(line_ends_too && (*p == '\r' || *p == '\n')))
+        while (p < end && (kinds[(uint8_t)*p] & at_kinds) == 0)
             p++;
         ret[count++] = (struct bytes){start, (size_t)(p - start)};
     }
@@ -166,7 +175,7 @@ int32_t client_parse_size(struct bytes text)
 enum client_publish_error client_parse_pub(struct bytes argument, struct client_publish *ret)
 {
     struct bytes parts[ARGUMENTS_MAX];
-    unsigned count = split(argument, false, parts);
+    unsigned count = split(argument, SEPARATES, parts);
     if (count != 2 && count != 3)
         return CLIENT_PUBLISH_ARGUMENTS;
     ret->subject = parts[0];
@@ -181,7 +190,7 @@ enum client_publish_error client_parse_pub(struct bytes argument, struct client_
 enum client_publish_error client_parse_hpub(struct bytes argument, struct client_publish *ret)
 {
     struct bytes parts[ARGUMENTS_MAX];
-    unsigned count = split(argument, false, parts);
+    unsigned count = split(argument, SEPARATES, parts);
     if (count != 3 && count != 4)
         return CLIENT_PUBLISH_ARGUMENTS;
     ret->subject = parts[0];
@@ -200,7 +209,7 @@ enum client_publish_error client_parse_hpub(struct bytes argument, struct client
 bool client_parse_sub(struct bytes argument, struct client_subscribe *ret)
 {
     struct bytes parts[ARGUMENTS_MAX];
-    unsigned count = split(argument, true, parts);
+    unsigned count = split(argument, SEPARATES | ENDS_LINE, parts);
     if (count != 2 && count != 3)
         return false;
     ret->subject = parts[0];
@@ -212,7 +221,7 @@ bool client_parse_sub(struct bytes argument, struct client_subscribe *ret)
 bool client_parse_unsub(struct bytes argument, struct client_unsubscribe *ret)
 {
     struct bytes parts[ARGUMENTS_MAX];
-    unsigned count = split(argument, true, parts);
+    unsigned count = split(argument, SEPARATES | ENDS_LINE, parts);
     if (count != 1 && count != 2)
         return false;
     ret->sid = parts[0];

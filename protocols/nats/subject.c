@@ -3,10 +3,10 @@
 
 #include "runtime/base/check.h"
 
-static bool has_blank(struct bytes token)
+static bool has_blank(struct bytes text)
 {
-    for (size_t i = 0; i < token.size; i++) {
-        char c = token.at[i];
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.at[i];
         if (c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r')
             return true;
     }
@@ -19,29 +19,27 @@ static struct bytes grounded(struct bytes s)
     return s.size == 0 ? BYTES("") : s;
 }
 
-static bool is_well_formed(struct bytes subject, bool blanks_pass)
-{
-    struct subject_walk w = subject_walk(grounded(subject));
-    struct bytes token;
-    bool ended = false;
-    while (subject_next(&w, &token)) {
-        if (token.size == 0 || ended)
-            return false;
-        if (!blanks_pass && has_blank(token))
-            return false;
-        ended = token_is_rest(token);
-    }
-    return true;
-}
-
 bool subject_is_subscribable(struct bytes subject)
 {
-    return is_well_formed(subject, true);
+    const char *at = subject.at;
+    const char *end = at + subject.size;
+    for (;;) {
+        const char *token = at;
+        while (at < end && *at != '.')
+            at++;
+        if (at == token)
+            return false;
+        if (at == end)
+            return true;
+        if (at == token + 1 && *token == '>')
+            return false; /* a rest that is not the last */
+        at++;
+    }
 }
 
 bool subject_is_valid(struct bytes subject)
 {
-    return is_well_formed(subject, false);
+    return subject_is_subscribable(subject) && !has_blank(subject);
 }
 
 bool subject_is_valid_literal(struct bytes subject)
