@@ -76,7 +76,8 @@ int segments_add(struct segments *s, const struct segment_edge *edge)
     __attribute__((warn_unused_result));
 /* A chunk is durable behind the others of its segment, which may be a new one. */
 void segments_extend(struct segments *s, uint64_t number, const struct chunk_info *chunk);
-/* No checkpoint names it any more: it is forgotten, and when done is called the file can be removed. */
+/* No checkpoint names it any more: it is forgotten, and when done is called, perhaps at once, the file can be
+ * removed. */
 void segments_remove(struct segments *s, uint64_t number, void (*done)(void *context),
                      void *context);
 /* The section of a checkpoint, and back: into segments that have none. */

@@ -105,7 +105,7 @@ static int enter(struct segments *s, struct chunk_at at, struct segment_spot *re
     const struct segment_chunk *chunk = &segment->chunks.at[at.chunk];
     if (chunk->damaged)
         return unreadable(&chunk->info, ret);
-    const struct chunk_index *x;
+    const struct chunk_index *x = NULL;
     int r = segment_index(s, segment, &chunk->info, &x);
     if (r == -EBADMSG || r == -ENOTSUP)
         return unreadable(&chunk->info, ret);

@@ -155,7 +155,7 @@ static int info_by_index(const struct segments *s, struct segment *segment,
         .index_size = footer->index_size,
         .flags = footer->flags,
     };
-    const struct chunk_index *x;
+    const struct chunk_index *x = NULL;
     int r = segment_index(s, segment, &info, &x);
     if (r < 0)
         return r;

@@ -7,7 +7,7 @@
 #include "runtime/base/check.h"
 #include "store/format/message.h"
 
-enum { ROWS_MIN = 256, OUT_MIN = 64 << 10 };
+enum { ROWS_MIN = 256, OUT_MIN = 64 << 10, OUT_MANY = 1 << 20 };
 
 void chunk_builder_init(struct chunk_builder *b, const struct chunk_place *place,
                         const struct chunk_codec *codec, uint64_t seed)
@@ -72,6 +72,8 @@ static void close_frame(struct chunk_builder *b)
 {
     CHECK(b->frame_records > 0 && b->frame_count < CHUNK_FRAMES_MAX);
     seal_piece(b, b->frame_at);
+    if (b->frame_count == 0) /* more than one: it is likely to be many */
+        (void)buffer_room(&b->out, OUT_MANY);
     b->frames[b->frame_count++] =
         (struct chunk_index_frame){(uint32_t)(b->out.size - b->frame_at), b->frame_records};
     b->frame_records = 0;

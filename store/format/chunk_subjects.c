@@ -86,17 +86,17 @@ size_t chunk_subject_shared(struct bytes a, struct bytes b)
 struct item {
     uint64_t key; /* the 8 bytes behind what all share, the first one highest */
     uint32_t number;
-    uint32_t size;
-    const char *at;
 };
 
-static int compare_items(const void *x, const void *y)
+static int compare_items(const void *x, const void *y, void *context)
 {
+    const struct chunk_subjects *s = context;
     const struct item *a = x;
     const struct item *b = y;
     if (a->key != b->key)
         return a->key < b->key ? -1 : 1;
-    return chunk_subject_compare((struct bytes){a->at, a->size}, (struct bytes){b->at, b->size});
+    return chunk_subject_compare(chunk_subjects_text(s, a->number),
+                                 chunk_subjects_text(s, b->number));
 }
 
 static uint64_t key_of(struct bytes subject, size_t skip)
@@ -134,10 +134,11 @@ static void sort_by_key(struct item *items, struct item *spare, uint32_t count)
         memcpy(items, from, count * sizeof *items);
 }
 
-static void sort_items(struct item *items, uint32_t count)
+static void sort_items(const struct chunk_subjects *s, struct item *items, uint32_t count)
 {
+    void *context = (void *)(uintptr_t)s; /* only read */
     if (count < RADIX_MIN) {
-        qsort(items, count, sizeof *items, compare_items);
+        qsort_r(items, count, sizeof *items, compare_items, context);
         return;
     }
     struct item *spare = malloc(count * sizeof *spare);
@@ -148,7 +149,7 @@ static void sort_items(struct item *items, uint32_t count)
         for (end = i + 1; end < count && items[end].key == items[i].key;)
             end++;
         if (end - i > 1)
-            qsort(items + i, end - i, sizeof *items, compare_items);
+            qsort_r(items + i, end - i, sizeof *items, compare_items, context);
     }
 }
 
@@ -159,11 +160,9 @@ void chunk_subjects_sort(const struct chunk_subjects *s, uint32_t *ret_order)
     struct bytes shared = s->count > 0 ? chunk_subjects_text(s, 0) : BYTES("");
     for (uint32_t i = 1; i < s->count; i++)
         shared.size = chunk_subject_shared(shared, chunk_subjects_text(s, i));
-    for (uint32_t i = 0; i < s->count; i++) {
-        struct bytes text = chunk_subjects_text(s, i);
-        items[i] = (struct item){key_of(text, shared.size), i, (uint32_t)text.size, text.at};
-    }
-    sort_items(items, s->count);
+    for (uint32_t i = 0; i < s->count; i++)
+        items[i] = (struct item){key_of(chunk_subjects_text(s, i), shared.size), i};
+    sort_items(s, items, s->count);
     for (uint32_t i = 0; i < s->count; i++)
         ret_order[i] = items[i].number;
     free(items);
