@@ -58,6 +58,11 @@ struct disk_file *file_stderr(void)
     return ops()->file_stderr(current_worker->system->world);
 }
 
+void file_give_up_stderr(void)
+{
+    ops()->file_give_up(current_worker->system->world);
+}
+
 void file_request_ended(struct file_request *request)
 {
     DCHECK(request->disk->disk.carrier == request);

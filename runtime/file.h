@@ -24,6 +24,10 @@ const struct disk *file_disk(void);
 /* The process's standard error, for DISK_APPEND; never closed. */
 struct disk_file *file_stderr(void);
 
+/* From here on nobody waits for its reader: appends that its reader holds up end with -ECANCELED, those
+ * under way too. For the end of a system, which else would wait for a reader that takes nothing. */
+void file_give_up_stderr(void);
+
 /* --- for worlds ------------------------------------------------------------------------------- */
 
 struct worker;

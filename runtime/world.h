@@ -61,6 +61,7 @@ struct world_ops {
     void (*file_submit)(struct worker *w, struct file_request *request);
     struct disk_file *(*file_stderr)(struct world *world);
     void (*file_abandon)(struct disk_file *file); /* closes what nobody was told of */
+    void (*file_give_up)(struct world *world);    /* file_give_up_stderr */
     /* Name look-ups (resolve.h), likewise by resolve_request_ended. */
     void (*resolve_submit)(struct worker *w, struct resolve_request *request);
 };

@@ -9,7 +9,9 @@
  *             2 a batch ends with the line that takes the file over its limit: that line is the
  *               last one in the file that is renamed
  *             3 the gauge of bytes under way counts a line until it is written
- * Bounds      lines: by the gauge (log.c). The batch: LOG_BATCH_SIZE and one line.
+ * Bounds      lines: by the gauge (log.c). The batch: LOG_BATCH_SIZE and one line. The end: a
+ *             reader of standard error that takes nothing for LOG_PATIENCE_MS is given up, with what
+ *             it was to be told.
  */
 #include "actors/logger/logger.h"
 
@@ -154,6 +156,7 @@ static void on_written(struct disk_request *request)
 {
     struct logger *logger = request->context;
     logger->busy = false;
+    logger->written = logger->written || request->result > 0;
     if (request->result > 0 && (uint64_t)request->result < logger->part.iov_len) {
         logger->part.iov_base = (char *)logger->part.iov_base + request->result;
         logger->part.iov_len -= (size_t)request->result;
@@ -300,6 +303,16 @@ static void on_stop(struct logger *logger, struct msg *m)
     CHECK(!logger->stopping);
     logger->stopped = reply_take(m);
     logger->stopping = true;
+    (void)actor_after(&logger->actor, 0, logger->patience_ms);
+}
+
+/* While it ends: what is under way is waited for as long as it gets on. */
+static void on_timer(struct logger *logger)
+{
+    if (!logger->written && logger->standard)
+        file_give_up_stderr();
+    logger->written = false;
+    (void)actor_after(&logger->actor, 0, logger->patience_ms);
 }
 
 void logger_order_end(struct log_order **at, int status)
@@ -321,7 +334,7 @@ static void receive(struct actor *self, struct msg *m)
     switch ((enum logger_message)m->type->kind) {
     case LOGGER_GONE: break;
     case LOGGER_STOP: on_stop(logger, m); break;
-    case LOGGER_TIMER: break;
+    case LOGGER_TIMER: on_timer(logger); break;
     case LOGGER_IO: msg_io_done(m); return;
     case LOGGER_LINE: on_line(logger, (struct logger_line *)(void *)m); break;
     case LOGGER_REOPEN: (void)push_order(logger, LOG_ORDER_REOPEN); break;
@@ -365,6 +378,7 @@ struct actor_ref logger_spawn(struct log *log, const struct log_output *output)
         (struct logger *)(void *)actor_spawn(&logger_class, sizeof(struct logger));
     logger->log = log;
     logger->output.format = output->format;
+    logger->patience_ms = output->patience_ms != 0 ? output->patience_ms : LOG_PATIENCE_MS;
     logger->file = file_stderr();
     logger->standard = true;
     if (output->file[0] != 0)

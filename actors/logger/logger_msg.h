@@ -56,6 +56,8 @@ struct log_output {
     struct log_format format;
     uint64_t size_limit;      /* logfile_size_limit; 0: none */
     uint32_t files_max;       /* logfile_max_num, with the current one; 0: all are kept */
+    uint64_t patience_ms;     /* the end waits so long for a reader of standard error that takes
+                                 nothing; 0: LOG_PATIENCE_MS */
     char file[DISK_PATH_MAX]; /* "": standard error */
 };
 
@@ -91,6 +93,7 @@ enum log_level {
 
 #define LOG_FORMAT_MAX 4096             /* bytes of a formatted line; the rest is cut off */
 #define LOG_TEXT_MAX ((size_t)64 << 10) /* of a text given whole: traced payload */
+#define LOG_PATIENCE_MS 2000
 #define LOG_BYTES_HIGH ((int64_t)4 << 20)
 #define LOG_BYTES_MAX ((int64_t)8 << 20)
 

@@ -38,6 +38,8 @@ struct logger {
     bool count_direct; /* the next direct line is the first of a new file: it counts */
     bool write_failed; /* the last write: telling of dropped lines waits for one that works */
     bool stopping;
+    bool written; /* stopping: something was, since the last look */
+    uint64_t patience_ms;
     uint64_t file_size; /* as rotation counts it */
     uint64_t limit;     /* size_limit, or more after a rotation that failed */
 

@@ -272,6 +272,7 @@ const struct world_ops host_ops = {
     .file_submit = host_file_submit,
     .file_stderr = host_file_stderr,
     .file_abandon = host_file_abandon,
+    .file_give_up = host_file_give_up,
     .resolve_submit = host_resolve_submit,
 };
 

@@ -61,6 +61,7 @@ struct host_files {
     bool has_urgent; /* an urgent file was opened */
     bool stopping;
     struct disk_file standard_error;
+    struct host_stderr stderr_; /* how it is written to */
     pthread_t threads[FILE_THREADS_MAX];
 };
 
@@ -179,9 +180,27 @@ static ssize_t move_once(const struct disk_request *request)
     return writev(fd, request->parts, count);
 }
 
-/* A terminal or pipe that its other users have made non-blocking is waited for here. */
-static int64_t do_move(const struct disk_request *request)
+/* Part by part: the caller goes on behind what was written. */
+static int64_t do_append_stderr(struct host_files *files, const struct disk_request *request)
 {
+    CHECK(request->op == DISK_APPEND);
+    int64_t size = 0;
+    for (uint32_t i = 0; i < request->part_count; i++) {
+        int64_t written = host_stderr_append(&files->stderr_, &request->parts[i]);
+        if (written < 0)
+            return size > 0 ? size : written;
+        size += written;
+        if ((size_t)written < request->parts[i].iov_len)
+            break;
+    }
+    return size;
+}
+
+/* A terminal or pipe that its other users have made non-blocking is waited for here. */
+static int64_t do_move(struct host_files *files, const struct disk_request *request)
+{
+    if (request->file == &files->standard_error)
+        return do_append_stderr(files, request);
     for (;;) {
         ssize_t size = move_once(request);
         if (size >= 0)
@@ -233,7 +252,7 @@ static int64_t perform(struct host_files *files, struct disk_request *request)
     case DISK_SPACE: return do_space(request);
     case DISK_READ:
     case DISK_WRITE:
-    case DISK_APPEND: return do_move(request);
+    case DISK_APPEND: return do_move(files, request);
     case DISK_STAT: return do_stat(request);
     case DISK_SYNC: return do_sync(request->file->fd);
     case DISK_ALLOCATE: return do_allocate(request);
@@ -430,6 +449,11 @@ void host_file_abandon(struct disk_file *file)
     pthread_mutex_unlock(&files->lock);
 }
 
+void host_file_give_up(struct world *world)
+{
+    host_stderr_give_up(&((struct host *)world)->files->stderr_);
+}
+
 void host_files_wait(struct world_worker *io)
 {
     struct host_files *files = ((struct host *)io->worker->system->world)->files;
@@ -451,6 +475,7 @@ struct host_files *host_files_new(void)
     files->standard_error.fd = STDERR_FILENO;
     files->standard_error.files = files;
     list_init(&files->standard_error.waiting);
+    host_stderr_init(&files->stderr_);
     return files;
 }
 
@@ -469,5 +494,6 @@ void host_files_free(struct host_files **at)
     CHECK(pthread_mutex_destroy(&files->lock) == 0);
     CHECK(pthread_cond_destroy(&files->work) == 0);
     CHECK(pthread_cond_destroy(&files->ended) == 0);
+    host_stderr_done(&files->stderr_);
     free(files);
 }

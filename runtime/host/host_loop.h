@@ -58,7 +58,19 @@ void host_files_free(struct host_files **files);
 void host_file_submit(struct worker *w, struct file_request *carrier);
 struct disk_file *host_file_stderr(struct world *world);
 void host_file_abandon(struct disk_file *file);
+void host_file_give_up(struct world *world);   /* what is and will be appended to standard error */
 void host_files_wait(struct world_worker *io); /* until the worker has no request under way */
+
+/* --- host_stderr.c --- */
+struct host_stderr {
+    int given_up_fd; /* readable: nothing is waited for any more */
+};
+
+void host_stderr_init(struct host_stderr *s);
+void host_stderr_done(struct host_stderr *s);
+/* On a file thread. Bytes, or a negative errno; -ECANCELED: it was given up. */
+int64_t host_stderr_append(struct host_stderr *s, const struct iovec *part);
+void host_stderr_give_up(struct host_stderr *s); /* from any thread */
 
 /* --- host_resolve.c --- */
 void host_resolve_submit(struct worker *w, struct resolve_request *request);

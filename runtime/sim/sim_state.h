@@ -261,6 +261,7 @@ void sim_files_end(struct sim_world *world); /* ends what is under way */
 void sim_file_submit(struct worker *w, struct file_request *request);
 struct disk_file *sim_file_stderr(struct world *world);
 void sim_file_abandon(struct disk_file *file);
+void sim_file_give_up(struct world *world);
 void sim_resolve_submit(struct worker *w, struct resolve_request *request);
 
 /* --- all of it ----------------------------------------------------------------------------------- */

@@ -427,5 +427,6 @@ const struct world_ops sim_ops = {
     .file_submit = sim_file_submit,
     .file_stderr = sim_file_stderr,
     .file_abandon = sim_file_abandon,
+    .file_give_up = sim_file_give_up,
     .resolve_submit = sim_resolve_submit,
 };

@@ -160,6 +160,31 @@ static void records_stay_where_they_are_once_a_chunk_is_whole(void **state)
         assert_ptr_equal(subs_any(subs, (uint32_t)1 << SUBS_NUMBER_BITS | i), at[i]);
 }
 
+/* Full to 7/8, some are hundreds of places from home. */
+static void a_full_table_finds_all_and_shrinks_when_they_go(void **state)
+{
+    enum { COUNT = 7 << 13 };
+    struct subs *subs = &((struct place *)*state)->subs;
+    char sid[16];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        snprintf(sid, sizeof sid, "%u", i);
+        (void)subs_add(subs, text_of(sid));
+    }
+    assert_int_equal(subs->table_size, 1 << 16);
+    for (uint32_t n = 0; n < COUNT; n++) {
+        uint32_t i = (uint32_t)((uint64_t)n * 30011 % COUNT);
+        snprintf(sid, sizeof sid, "%u", i);
+        struct sub *sub = subs_find(subs, text_of(sid));
+        assert_non_null(sub);
+        assert_int_equal(sub->sid, i);
+        subs_bury(subs, sub);
+        subs_free(subs, sub);
+        assert_null(subs_find(subs, text_of(sid)));
+    }
+    assert_int_equal(subs->live, 0);
+    assert_true(subs->table_size <= 1024);
+}
+
 /* --- against a model ----------------------------------------------------------------------------- */
 
 #define SIDS 900
@@ -240,6 +265,7 @@ int main(void)
         TEST(a_slot_names_one_subscription_and_not_the_next_in_its_place),
         TEST(a_record_that_was_freed_last_is_used_last),
         TEST(slots_outside_name_nothing),
+        TEST(a_full_table_finds_all_and_shrinks_when_they_go),
         TEST(records_stay_where_they_are_once_a_chunk_is_whole),
         TEST(random_additions_and_removals_agree_with_a_model),
     };

@@ -340,6 +340,33 @@ static void without_its_first_file_it_says_so_and_uses_standard_error(void **sta
     tear_down(&test);
 }
 
+static void say_much(struct test *test)
+{
+    static const char text[LOG_TEXT_MAX];
+    for (int i = 0; i < 20; i++)
+        log_text(&test->log, LOG_LEVEL_INFO, (struct bytes){text, sizeof text});
+    test->asked = true;
+    actor_stop(test->log.to, 0);
+}
+
+static void a_reader_that_takes_nothing_does_not_hold_up_the_end(void **state)
+{
+    struct test test;
+    set_up(&test);
+    int ends[2];
+    test.output.file[0] = 0;
+    test.output.patience_ms = 1;
+    test.steps[0] = say_much;
+    (void)fflush(stderr);
+    int kept = dup(STDERR_FILENO);
+    assert_int_equal(pipe(ends), 0);
+    assert_true(kept >= 0 && dup2(ends[1], STDERR_FILENO) >= 0);
+    run(&test);
+    assert_true(dup2(kept, STDERR_FILENO) >= 0);
+    assert_int_equal(close(ends[0]) + close(ends[1]) + close(kept), 0);
+    tear_down(&test);
+}
+
 static void before_and_after_a_logger_lines_go_straight_to_standard_error(void **state)
 {
     struct test test;
@@ -500,6 +527,7 @@ int main(void)
         cmocka_unit_test(opened_anew_the_file_is_a_new_one),
         cmocka_unit_test(standard_error_can_not_be_reopened),
         cmocka_unit_test(without_its_first_file_it_says_so_and_uses_standard_error),
+        cmocka_unit_test(a_reader_that_takes_nothing_does_not_hold_up_the_end),
         cmocka_unit_test(before_and_after_a_logger_lines_go_straight_to_standard_error),
         cmocka_unit_test(the_line_over_the_limit_is_the_last_of_its_file),
         cmocka_unit_test(only_as_many_files_stay_as_allowed),
