@@ -32,6 +32,7 @@ int s2_block_decode(struct bytes block, char *at, size_t capacity, size_t *ret_s
 
 /* Where four bytes with this hash were seen last. Nothing of it outlives a call. */
 struct s2_encoder {
+    unsigned bits; /* of the table that are in use */
     uint16_t seen[1u << S2_ENCODER_BITS];
 };
 

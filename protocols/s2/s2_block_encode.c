@@ -19,6 +19,7 @@ enum {
     PIECE_SIZE_MAX = 1 << 16,
     TAIL_SIZE =
         8, /* no match begins here: words of eight bytes are read without a look at the end */
+    BITS_MIN = 8,
     STEP_BITS = 5, /* the step grows by one for each 32 places without a match */
 };
 
@@ -38,7 +39,16 @@ static uint64_t word_8(const char *at)
 
 static uint16_t *seen(struct s2_encoder *e, const char *at)
 {
-    return &e->seen[word_4(at) * 0x9e3779b1u >> (32 - S2_ENCODER_BITS)];
+    return &e->seen[word_4(at) * 0x9e3779b1u >> (32 - e->bits)];
+}
+
+/* Forgets all, and makes the table no larger than a piece of this size is worth. */
+static void forget(struct s2_encoder *e, size_t size)
+{
+    e->bits = BITS_MIN;
+    while (e->bits < S2_ENCODER_BITS && (size_t)1 << e->bits < size)
+        e->bits++;
+    memset(e->seen, 0, sizeof e->seen[0] << e->bits);
 }
 
 static char *put_number(char *at, size_t x, unsigned size)
@@ -134,7 +144,7 @@ static char *put_piece(struct s2_encoder *e, char *out, const char *piece, size_
     const char *from = piece; /* nothing before it is left to write */
     const char *end = piece + size;
     if (size > TAIL_SIZE) {
-        memset(e->seen, 0, sizeof e->seen);
+        forget(e, size);
         const char *last = end - TAIL_SIZE;
         const char *earlier;
         const char *place = piece;
