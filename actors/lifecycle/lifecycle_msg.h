@@ -9,6 +9,7 @@
 /*    kind                 payload  drop            sent by, and what for */
 #define LIFECYCLE_MESSAGES(X, R)                                                           \
     RUNTIME_MESSAGES(X, LIFECYCLE)                                                         \
+    X(LIFECYCLE_COUNT,     msg,     msg_drop_plain) /* itself: look at the next slice of actors */ \
     X(LIFECYCLE_SHUTDOWN,  msg,     msg_drop_plain) /* embedding host: end, in order */    \
     X(LIFECYCLE_LAME_DUCK, msg,     msg_drop_plain) /* embedding host: leave gently */     \
     X(LIFECYCLE_EMPTY,     msg,     msg_drop_plain) /* listener: none of my clients is left */
