@@ -6,7 +6,7 @@
 #include "runtime/base/check.h"
 #include "runtime/base/hash.h"
 
-enum { CAPACITY_MIN = 64, FLOOR_SIZE = 8 };
+enum { CAPACITY_MIN = 64 };
 
 struct ledger_making {
     struct ledger_making *next;
@@ -162,7 +162,7 @@ void ledger_places_apply(struct ledger_places *p, const struct ledger_place *pla
     case LEDGER_MAKING: apply_to_group(p, place); return;
     case LEDGER_GONE: end_group(p, place->gid); return;
     case LEDGER_FLOOR: {
-        uint32_t size = FLOOR_SIZE;
+        uint32_t size = LEDGER_FLOOR_SIZE;
         replace(p, &p->floor, &size, place);
         return;
     }
@@ -193,7 +193,7 @@ bool ledger_places_find(const struct ledger_places *p, enum ledger_kind kind, ui
     const struct ledger_slot *slot = gid == 0 || p->capacity == 0 ? NULL : slot_of(p, gid);
     if (kind == LEDGER_FLOOR && gid == 0) {
         found.position = p->floor;
-        found.size = FLOOR_SIZE;
+        found.size = LEDGER_FLOOR_SIZE;
     } else if (kind == LEDGER_GROUP && slot != NULL) {
         found.position = slot->group;
         found.size = slot->group_size;
@@ -244,8 +244,8 @@ struct ledger_place *ledger_places_list(const struct ledger_places *p)
         if (p->slots[i].gid != 0)
             count += list_slot(&p->slots[i], list + count);
     if (p->floor != 0)
-        list[count++] =
-            (struct ledger_place){.kind = LEDGER_FLOOR, .size = FLOOR_SIZE, .position = p->floor};
+        list[count++] = (struct ledger_place){
+            .kind = LEDGER_FLOOR, .size = LEDGER_FLOOR_SIZE, .position = p->floor};
     CHECK(count == p->records);
     qsort(list, count, sizeof *list, by_position);
     return list;
@@ -271,7 +271,7 @@ static uint64_t check_slot(const struct ledger_places *p, const struct ledger_sl
 void ledger_places_check(const struct ledger_places *p)
 {
     uint64_t records = p->floor != 0;
-    uint64_t bytes = p->floor != 0 ? ledger_record_size(FLOOR_SIZE) : 0;
+    uint64_t bytes = p->floor != 0 ? ledger_record_size(LEDGER_FLOOR_SIZE) : 0;
     size_t groups = 0;
     for (size_t i = 0; i < p->capacity; i++) {
         if (p->slots[i].gid == 0)

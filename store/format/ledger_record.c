@@ -8,7 +8,7 @@
 #include "store/format/checksum.h"
 #include "store/format/little.h"
 
-enum { FLOOR_SIZE = 8, LOST_SIZE = 4, HASHED_SIZE = 24 };
+enum { LOST_SIZE = 4, HASHED_SIZE = 24 };
 
 bool ledger_record_is_valid(enum ledger_kind kind, uint64_t gid, uint64_t body_size)
 {
@@ -17,7 +17,7 @@ bool ledger_record_is_valid(enum ledger_kind kind, uint64_t gid, uint64_t body_s
     case LEDGER_CHECKPOINT:
     case LEDGER_GONE:
     case LEDGER_MAKING: return gid != 0 && body_size <= LEDGER_BODY_MAX;
-    case LEDGER_FLOOR: return gid == 0 && body_size == FLOOR_SIZE;
+    case LEDGER_FLOOR: return gid == 0 && body_size == LEDGER_FLOOR_SIZE;
     case LEDGER_LOST: return gid == 0 && body_size == LOST_SIZE;
     }
     return false;

@@ -22,13 +22,16 @@
 #define LEDGER_BODY_MAX ((uint32_t)16 << 20)
 
 /* Numbers are never reused. */
+#define LEDGER_FLOOR_SIZE 16u
+
 enum ledger_kind {
     LEDGER_GROUP = 1,      /* what the group is: format/group_record.h */
     LEDGER_CHECKPOINT = 2, /* its state: format/checkpoint.h; its MAKINGs so far are dead */
     LEDGER_GONE = 3,       /* the group was deleted: all its records are dead; body: who said so */
     LEDGER_MAKING = 4,     /* a file of gid's is about to exist: body is its name */
-    LEDGER_FLOOR = 5,      /* gid 0: u64, the oldest journal position that is needed */
-    LEDGER_LOST = 6,       /* gid 0: u32, blocks lost so far and not accounted for; the ledger's */
+    LEDGER_FLOOR =
+        5,           /* gid 0: u64, the oldest journal position that is needed; u64, the next gid */
+    LEDGER_LOST = 6, /* gid 0: u32, blocks lost so far and not accounted for; the ledger's */
 };
 
 struct ledger_record {

@@ -34,7 +34,7 @@ static inline struct bytes model_body(enum ledger_kind kind, uint32_t tag)
     if (prng_one_in(&prng, 12))
         size = prng_below(&prng, 2) ? 30000 : MODEL_BODY_MAX;
     if (kind == LEDGER_FLOOR)
-        size = 8;
+        size = LEDGER_FLOOR_SIZE;
     put_u32(bytes, tag);
     put_u32(bytes + 4, (uint32_t)size);
     memset(bytes + 8, (int)(tag % 251), size - 8);
@@ -62,9 +62,12 @@ static inline void model_apply(struct model *m, enum ledger_kind kind, uint64_t 
         return;
     case LEDGER_GONE: memset(&m->groups[gid], 0, sizeof m->groups[gid]); return;
     case LEDGER_MAKING:
-        while (m->groups[gid].makings[n] != 0)
+        while (n < MODEL_MAKINGS_MAX && m->groups[gid].makings[n] != 0)
             n++;
-        CHECK(n < MODEL_MAKINGS_MAX);
+        if (n == MODEL_MAKINGS_MAX) { /* the checkpoint that ended them was lost: the last ones */
+            n--;
+            memmove(m->groups[gid].makings, m->groups[gid].makings + 1, n * sizeof(uint32_t));
+        }
         m->groups[gid].makings[n] = tag;
         return;
     case LEDGER_FLOOR: m->floor = tag; return;

@@ -9,7 +9,7 @@
 
 #include "store/format/ledger_block.h"
 #include "store/ledger_image.h"
-#include "tests/unit/store/ledger_run.h"
+#include "tests/unit/store/ledger_oracle.h"
 
 /* --- as it is meant to be ------------------------------------------------------------------------- */
 
@@ -310,38 +310,6 @@ static void blocks_of_a_later_start_than_this_one_are_refused(void **state)
 
 /* --- damage in both copies, beside an oracle --------------------------------------------------------- */
 
-struct block_seen {
-    struct block_header header;
-    bool bad[2];
-};
-
-struct blocks {
-    char *bytes;
-    size_t size;
-    struct block_seen *at;
-    size_t count;
-    struct ledger_identity id;
-};
-
-static void see_blocks(struct owner *o, struct blocks *b)
-{
-    char path[64];
-    owner_ledger_path(o, 0, path);
-    *b = (struct blocks){.id = {super_block_store(&o->block), o->block.ledger}};
-    b->bytes = owner_file(o, path, &b->size);
-    b->at = calloc(b->size / BLOCK_ALIGN + 1, sizeof *b->at);
-    assert_non_null(b->at);
-    for (size_t at = 0; at < b->size; at += b->at[b->count++].header.size)
-        assert_int_equal(
-            ledger_block_header_read(&b->id, at, b->bytes + at, &b->at[b->count].header), 0);
-}
-
-static void blocks_done(struct blocks *b)
-{
-    free(b->bytes);
-    free(b->at);
-}
-
 static void damage(struct owner *o, struct blocks *b, size_t block, unsigned copy, uint64_t draw)
 {
     char path[64];
@@ -349,54 +317,6 @@ static void damage(struct owner *o, struct blocks *b, size_t block, unsigned cop
     uint64_t at = b->at[block].header.position + draw % b->at[block].header.size;
     assert_int_equal(sim_disk_flip(o->run.disk, path, at, 0x10), 0);
     b->at[block].bad[copy] = true;
-}
-
-static bool is_bad(const struct block_seen *b)
-{
-    return b->bad[0] && b->bad[1];
-}
-
-static void apply_block(const struct blocks *b, size_t n, struct model *m)
-{
-    const struct block_header *h = &b->at[n].header;
-    struct ledger_block_walk w = ledger_block_walk(&b->id, h, b->bytes + h->position);
-    while (w.records_left > 0) {
-        struct ledger_record record;
-        uint64_t position;
-        assert_int_equal(ledger_block_next(&w, &record, &position), 0);
-        model_apply(m, record.kind, record.gid, model_tag(&record));
-    }
-}
-
-/* What is to be found: all good blocks of commits that are proven by a good block of a later commit, or
- * whole, or the first; how many are lost. False: nothing is readable. */
-static bool foresee(const struct blocks *b, struct model *ret, uint32_t *ret_lost)
-{
-    size_t last = b->count;
-    while (last > 0 && is_bad(&b->at[last - 1]))
-        last--;
-    if (last == 0)
-        return false;
-    uint64_t commit =
-        b->at[last - 1].header.durable_to; /* the last one of which something is left */
-    size_t commit_first = 0;
-    size_t commit_end = 0;
-    for (size_t i = 0; i < b->count; i++) {
-        commit_first += b->at[i].header.durable_to < commit;
-        commit_end += b->at[i].header.durable_to <= commit;
-    }
-    bool whole = true;
-    for (size_t i = commit_first; i < commit_end; i++)
-        whole = whole && !is_bad(&b->at[i]);
-    size_t counts = whole || commit == 0 ? commit_end : commit_first;
-    memset(ret, 0, sizeof *ret);
-    *ret_lost = 0;
-    for (size_t i = 0; i < counts; i++)
-        if (is_bad(&b->at[i]))
-            ++*ret_lost;
-        else
-            apply_block(b, i, ret);
-    return true;
 }
 
 static void check_foreseen(struct owner *o, const struct blocks *b)
@@ -676,6 +596,27 @@ static void ten_thousand_groups_are_read_in_a_few_dozen_requests(void **state)
     disk_run_done(&m.run);
 }
 
+static void a_body_may_be_empty(void **state)
+{
+    struct many m = {0};
+    disk_run_init(&m.run, 1, (struct sim_disk_options){0});
+    many_start(&m, 0, 1);
+    struct ledger_record gone = {LEDGER_GONE, .gid = 1};
+    struct ledger_record group = {LEDGER_GROUP, .gid = 2};
+    ledger_put(m.ledger, &gone);
+    ledger_put(m.ledger, &group);
+    ledger_commit(m.ledger, many_ended);
+    disk_run_all(&m.run);
+    assert_int_equal(m.status, 0);
+    disk_run_crash(&m.run, SIM_CRASH_WORST);
+    ledger_free(&m.ledger);
+    many_start(&m, 1, 2);
+    assert_int_equal(m.records, 1);
+    disk_run_crash(&m.run, SIM_CRASH_KILL);
+    ledger_free(&m.ledger);
+    disk_run_done(&m.run);
+}
+
 static void the_largest_body_is_kept(void **state)
 {
     struct many m = {0};
@@ -721,6 +662,7 @@ int main(void)
         cmocka_unit_test(a_rewrite_without_space_is_given_up_and_the_old_ledger_goes_on),
         cmocka_unit_test(a_commit_without_space_fails_the_ledger_and_loses_nothing_before_it),
         cmocka_unit_test(ten_thousand_groups_are_read_in_a_few_dozen_requests),
+        cmocka_unit_test(a_body_may_be_empty),
         cmocka_unit_test(the_largest_body_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

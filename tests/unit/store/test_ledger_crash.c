@@ -101,7 +101,7 @@ static void a_loss_of_all_that_was_not_synced_loses_no_commit(void **state)
 
 static void a_crash_in_the_start_after_a_crash_loses_nothing_either(void **state)
 {
-    for (uint64_t seed = 1; seed <= 400; seed++) {
+    for (uint64_t seed = 1; seed <= 200; seed++) {
         struct owner o;
         owner_init(&o, seed);
         struct prng prng;
