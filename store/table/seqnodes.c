@@ -126,18 +126,6 @@ bool seqnodes_next(const struct seqnodes *n, struct seqplace *p)
     return true;
 }
 
-bool seqnodes_prev(const struct seqnodes *n, struct seqplace *p)
-{
-    if (p->index > 0) {
-        p->index--;
-        return true;
-    }
-    if (p->leaf == 0)
-        return false;
-    *p = (struct seqplace){p->leaf - 1, n->leaves[p->leaf - 1].used - 1u};
-    return true;
-}
-
 /* --- leaves come and go ----------------------------------------------------------------------------- */
 
 static void leaf_reserve(struct seqnodes *n, struct seqleaf *leaf, uint32_t wanted)

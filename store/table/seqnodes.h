@@ -53,7 +53,6 @@ static inline struct seqblock *seqnodes_at(const struct seqnodes *n, struct seqp
 bool seqnodes_find(const struct seqnodes *n, uint64_t number, struct seqplace *ret);
 bool seqnodes_first(const struct seqnodes *n, struct seqplace *ret);
 bool seqnodes_next(const struct seqnodes *n, struct seqplace *p);
-bool seqnodes_prev(const struct seqnodes *n, struct seqplace *p);
 
 /* Takes the node; none has its number. Returns where it is. */
 struct seqplace seqnodes_insert(struct seqnodes *n, const struct seqblock *node);

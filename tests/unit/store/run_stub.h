@@ -25,7 +25,9 @@ struct stub_page {
     size_t size;
 };
 
+#ifndef STUB_CHAINS
 #define STUB_CHAINS 1024
+#endif
 
 struct pages {
     struct stub_page *chains[STUB_CHAINS];

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "run_stub.h"
+#include "store/format/checksum.h"
+#include "store/format/little.h"
 
 enum { GID = 7, NUMBER = 40 };
 
@@ -412,6 +414,155 @@ static void a_run_is_not_another_file_s_nor_another_group_s(void **state)
     table_done(&t);
 }
 
+/* --- what has a right checksum and is wrong all the same -------------------------------------------------- */
+
+static void seal(char *at, const struct run_place *p)
+{
+    uint64_t seed = checksum_seed(p->gid, p->file, p->offset);
+    put_u64(at, checksum(seed, at + 8, p->size - 8));
+}
+
+static int decode_entries(uint32_t count, struct bytes entries)
+{
+    char at[RUN_BLOCK_SIZE] = {0};
+    char *decoded = NULL;
+    size_t size;
+    struct run_place p = {.gid = 1, .file = 2, .offset = 0, .size = sizeof at};
+    put_u32(at + 8, (uint32_t)(24 + entries.size));
+    put_u32(at + 12, count);
+    memcpy(at + 24, entries.at, entries.size);
+    seal(at, &p);
+    int e = run_block_decode(&p, sizeof p, (struct bytes){at, sizeof at}, &decoded, &size);
+    free(decoded);
+    return e;
+}
+
+static void blocks_that_no_writer_makes_are_refused(void **state)
+{
+    static const struct {
+        uint32_t count;
+        struct bytes entries;
+    } bad[] = {
+        {0, BYTES("")},
+        {1, BYTES("\x00\x00\x00")}, /* an empty key */
+        {1, BYTES("\x01\x01\x00"
+                  "a")}, /* shares with nothing */
+        {1, BYTES("\x00\x02\x00"
+                  "a")}, /* a key that is cut off */
+        {1, BYTES("\x00\x01\x02"
+                  "av")}, /* a value that is */
+        {1, BYTES("\x00\x81\x00\x00"
+                  "a")}, /* a number longer than it has to be */
+        {2, BYTES("\x00\x01\x00"
+                  "a")}, /* fewer than it says */
+        {1, BYTES("\x00\x01\x00"
+                  "a\x00\x01\x00"
+                  "b")}, /* more */
+        {2, BYTES("\x00\x01\x00"
+                  "b\x00\x01\x00"
+                  "a")}, /* falling */
+        {2, BYTES("\x00\x01\x00"
+                  "a\x01\x00\x00")}, /* the same again */
+        {2, BYTES("\x00\x02\x00"
+                  "ab\x00\x02\x00"
+                  "ac")}, /* shares less than it has in common */
+        {2, BYTES("\x00\x01\x00"
+                  "a\x02\x01\x00"
+                  "b")}, /* shares more than there is */
+    };
+    assert_int_equal(decode_entries(1, BYTES("\x00\x01\x00"
+                                             "a")),
+                     0);
+    assert_int_equal(decode_entries(2, BYTES("\x00\x01\x00"
+                                             "a\x01\x01\x00"
+                                             "b")),
+                     0);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(decode_entries(bad[i].count, bad[i].entries), -EBADMSG);
+}
+
+static int read_footer(const char *at, uint64_t size)
+{
+    struct run_footer f;
+    return run_footer_read((struct bytes){at, RUN_BLOCK_SIZE}, GID, NUMBER, size, &f);
+}
+
+static void footers_that_can_not_be_are_refused(void **state)
+{
+    static const struct {
+        int at;
+        uint32_t value;
+        int status;
+    } bad[] = {
+        {12, 2, -ENOTSUP},              /* another version */
+        {14, 1, -ENOTSUP},              /* flags */
+        {16, GID + 1, -EBADMSG},        /* another group's */
+        {24, NUMBER + 1, -EBADMSG},     /* another file's */
+        {32, RUN_BLOCK_SIZE, -EBADMSG}, /* another size */
+        {48, 1000000, -EBADMSG},        /* more subjects than entries */
+        {56, 1, -EBADMSG},              /* the root anywhere */
+        {56, 1u << 30, -EBADMSG},       /* and behind the end */
+        {64, 0, -EBADMSG},              /* of no size */
+        {64, 0xfffff000, -EBADMSG},     /* of any */
+        {68, 0, -EBADMSG},              /* entries, and no levels */
+        {68, RUN_LEVELS_MAX + 1, -EBADMSG},
+        {80, 0xffffffff, -EBADMSG}, /* the filter too long */
+        {84, 1, -EBADMSG},          /* something after it all */
+    };
+    struct table t = {0};
+    struct stub_file f;
+    some_run(&t, &f);
+    char *footer = f.at + f.size - RUN_BLOCK_SIZE;
+    assert_int_equal(read_footer(footer, f.size), 0);
+    assert_int_equal(read_footer(footer, f.size + 1), -EBADMSG);
+    assert_int_equal(read_footer(footer, 0), -EBADMSG);
+    struct run_place p = {
+        .gid = GID, .file = NUMBER, .offset = f.size - RUN_BLOCK_SIZE, .size = RUN_BLOCK_SIZE};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char at[RUN_BLOCK_SIZE];
+        memcpy(at, footer, sizeof at);
+        if (bad[i].at < 16) {
+            put_u16(at + bad[i].at, (uint16_t)bad[i].value);
+        } else {
+            put_u32(at + bad[i].at, bad[i].value);
+        }
+        seal(at, &p);
+        assert_int_equal(read_footer(at, f.size), bad[i].status);
+    }
+    stub_file_done(&f);
+    table_done(&t);
+}
+
+/* An index that leads out of the file. */
+static void a_child_outside_is_refused(void **state)
+{
+    struct table t = {0};
+    struct stub_file f;
+    some_run(&t, &f);
+    struct pages p = {0};
+    struct run r;
+    stub_open(&r, &f, GID, NUMBER);
+    assert_int_equal(run_open(&r, &p), 0);
+    assert_int_equal(r.footer.levels, 2);
+    struct run_block_writer w = {0};
+    struct buffer child = {0};
+    run_child_write(&child, (uint64_t)1 << 40, RUN_BLOCK_SIZE);
+    run_block_add(&w, BYTES("S"), buffer_view(&child));
+    struct run_place place = {GID, NUMBER, r.footer.root, RUN_BLOCK_SIZE, 1};
+    memcpy(f.at + r.footer.root, run_block_finish(&w, &place).at, RUN_BLOCK_SIZE);
+    struct bytes value;
+    struct run_cursor c = {0};
+    assert_int_equal(run_get(&r, &p, key_of(&t.entries[3]), &value), -EBADMSG);
+    assert_int_equal(run_cursor_seek(&c, &r, &p, BYTES("")), -EBADMSG);
+    assert_true(run_cursor_at_end(&c));
+    run_cursor_done(&c);
+    run_block_writer_done(&w);
+    buffer_done(&child);
+    stub_forget(&p);
+    stub_file_done(&f);
+    table_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +577,9 @@ int main(void)
         cmocka_unit_test(every_flipped_bit_of_a_small_run_is_told),
         cmocka_unit_test(every_truncation_is_told),
         cmocka_unit_test(a_run_is_not_another_file_s_nor_another_group_s),
+        cmocka_unit_test(blocks_that_no_writer_makes_are_refused),
+        cmocka_unit_test(footers_that_can_not_be_are_refused),
+        cmocka_unit_test(a_child_outside_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

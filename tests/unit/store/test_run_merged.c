@@ -485,6 +485,54 @@ static void dead_sequences_live_on_in_runs(void **state)
         stub_file_done(&files[i]);
 }
 
+/* --- large ones ---------------------------------------------------------------------------------------- */
+
+/* Every second of the numbers, or all that are left. */
+static struct stub_file large_run(uint64_t number, int parity, int count)
+{
+    struct stub_file file = {0};
+    struct run_build *b = run_build_new(GID, number, 0);
+    char key[32];
+    for (int i = parity; i < count; i += 2) {
+        int size = snprintf(key, sizeof key, "D%08d-%s", i, "an id of some length");
+        run_build_add(b, (struct bytes){key, (size_t)size}, (struct bytes){key, (size_t)size});
+        stub_take(b, &file);
+    }
+    stub_finish(&b, &file);
+    return file;
+}
+
+static void large_runs_are_merged_in_slices(void **state)
+{
+    enum { COUNT = 40000 };
+    struct stub_file files[2] = {large_run(1, 0, COUNT), large_run(2, 1, COUNT)};
+    struct run runs[2];
+    struct run *both[2] = {&runs[0], &runs[1]};
+    struct pages pages = {0};
+    stub_open(&runs[0], &files[0], GID, 1);
+    stub_open(&runs[1], &files[1], GID, 2);
+    struct run_merge_options options = {
+        .runs = both, .count = 2, .oldest = true, .gid = GID, .file = 3};
+    struct run_merge *m = run_merge_new(&options);
+    struct stub_file file = {0};
+    int slices = 0;
+    while (run_merge_step(m, &pages) == -EINPROGRESS) {
+        struct run_piece *piece = run_build_take(run_merge_output(m));
+        assert_int_equal(piece == NULL ? 0 : piece->offset, piece == NULL ? 0 : file.size);
+        if (piece != NULL)
+            assert_in_range(piece->size, RUN_PIECE_SIZE, RUN_PIECE_SIZE + RUN_BLOCK_SIZE);
+        free(piece);
+        file.size += piece == NULL ? 0 : RUN_PIECE_SIZE;
+        slices++;
+    }
+    assert_in_range(slices, 5, 50);
+    assert_int_equal(run_build_entries(run_merge_output(m)), COUNT);
+    run_merge_free(&m); /* with pieces that nobody took */
+    stub_forget(&pages);
+    stub_file_done(&files[0]);
+    stub_file_done(&files[1]);
+}
+
 /* --- failures and choices --------------------------------------------------------------------------------- */
 
 static void a_broken_source_ends_a_merge(void **state)
@@ -581,6 +629,7 @@ int main(void)
         cmocka_unit_test(counts_that_can_not_be_are_told),
         cmocka_unit_test(of_state_the_newest_value_stays_and_an_empty_one_deletes),
         cmocka_unit_test(dead_sequences_live_on_in_runs),
+        cmocka_unit_test(large_runs_are_merged_in_slices),
         cmocka_unit_test(a_broken_source_ends_a_merge),
         cmocka_unit_test(runs_of_about_one_size_are_chosen),
         cmocka_unit_test(merging_keeps_runs_few_and_writes_bytes_a_few_times),

@@ -383,6 +383,64 @@ static void values_out_of_order_are_refused(void **state)
     seqset_done(&s);
 }
 
+/* --- the floor ------------------------------------------------------------------------------------------- */
+
+/* Extents and single ones, saved; then the floor rises to each place around the borders of blocks. */
+static void the_floor_cuts_at_any_border(void **state)
+{
+    for (uint64_t block = 0; block < 12; block++) {
+        for (int offset = -1; offset <= 1; offset++) {
+            if (block == 0 && offset < 0)
+                continue;
+            struct seqset s;
+            struct model *m = calloc(1, sizeof *m);
+            struct kept *k = calloc(1, sizeof *k);
+            assert_true(m != NULL && k != NULL);
+            seqset_init(&s);
+            add_range(&s, m, 10, 20);
+            add_range(&s, m, 2 * BORDER, 6 * BORDER - 1);
+            add_range(&s, m, 7 * BORDER + 1, 7 * BORDER + 3000);
+            add_range(&s, m, 9 * BORDER, 11 * BORDER - 1);
+            save(&s, k);
+            compact(&s, m, block * BORDER + (uint64_t)offset);
+            assert_equal(&s, m);
+            assert_false(seqset_contains(&s, s.floor == 0 ? DOMAIN : s.floor - 1));
+            uint64_t seq = 0;
+            if (s.floor > 0)
+                assert_true(seqset_prev_out(&s, s.floor - 1, &seq) && seq == s.floor - 1);
+            save(&s, k);
+            struct seqset loaded;
+            load(&loaded, k, s.floor);
+            assert_same_encoding(&s, &loaded);
+            seqset_done(&loaded);
+            seqset_done(&s);
+            kept_done(k);
+            free(k);
+            free(m);
+        }
+    }
+}
+
+static void ends_of_what_can_be_asked_are_no_members(void **state)
+{
+    struct seqset s;
+    uint64_t seq;
+    seqset_init(&s);
+    seqset_add_range(&s, 0, 3 * BORDER);
+    assert_false(seqset_contains(&s, SEQSET_END));
+    assert_false(seqset_contains(&s, UINT64_MAX));
+    assert_false(seqset_next(&s, UINT64_MAX, &seq));
+    assert_false(seqset_next(&s, 3 * BORDER + 1, &seq));
+    assert_false(seqset_prev_out(&s, 3 * BORDER, &seq));
+    assert_int_equal(seqset_count(&s, 5, 4), 0);
+    assert_int_equal(seqset_count(&s, 0, UINT64_MAX), 3 * BORDER + 1);
+    assert_true(seqset_next(&s, BORDER + 5, &seq));
+    assert_int_equal(seq, BORDER + 5);
+    assert_int_equal(seqset_add_range(&s, BORDER, BORDER + 9), 0);
+    assert_int_equal(seqset_add_range(&s, BORDER + 1, BORDER + 9), 0);
+    seqset_done(&s);
+}
+
 /* --- sizes ------------------------------------------------------------------------------------------------ */
 
 static void one_living_in_a_thousand_costs_a_node_a_block(void **state)
@@ -427,6 +485,8 @@ int main(void)
         cmocka_unit_test(a_flipped_bit_is_refused_or_is_another_set),
         cmocka_unit_test(values_that_no_set_makes_are_refused),
         cmocka_unit_test(values_out_of_order_are_refused),
+        cmocka_unit_test(the_floor_cuts_at_any_border),
+        cmocka_unit_test(ends_of_what_can_be_asked_are_no_members),
         cmocka_unit_test(one_living_in_a_thousand_costs_a_node_a_block),
         cmocka_unit_test(a_long_extent_costs_nothing),
     };
