@@ -16,6 +16,7 @@
 #include "actors/client/client_state.h"
 #include "protocols/json/output.h"
 #include "protocols/nats/client_parser.h"
+#include "protocols/nats/info_check.h"
 #include "protocols/nats/redact.h"
 #include "runtime/base/check.h"
 
@@ -256,6 +257,11 @@ static enum step run_line(struct client *c, const struct client_line *line)
     case CLIENT_OP_HMSG:
         return unknown_operation(c, line->argument.at, line->argument.at + line->argument.size);
     case CLIENT_OP_INFO:
+        if (info_check(line->argument) != 0) {
+            client_log(c, LOG_LEVEL_ERROR, "INFO can not be read");
+            client_close(c, CLOSED_STATE_PROTOCOL_VIOLATION);
+        }
+        break;
     case CLIENT_OP_OK: break;
     case CLIENT_OP_PUB:
     case CLIENT_OP_HPUB: UNREACHABLE("publishes have a payload and go elsewhere");

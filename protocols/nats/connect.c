@@ -2,8 +2,8 @@
 /* connect.c -- what a client says of itself; see connect.h.
  *
  * The members are a table. Texts are gathered first, those that stay and those that are new, and then
- * copied into one new block; so a failure on the way leaves the options as they were. Everything
- * that held a secret on the way is wiped: the prepared text, the texts of the JSON tree, the old block.
+ * copied into one new block; so a failure on the way leaves the options as they were. The old block, which
+ * held secrets, is wiped, as is all that peer_json.h made on the way.
  */
 #include "protocols/nats/connect.h"
 
@@ -12,9 +12,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#include "protocols/json/go_text.h"
-#include "protocols/json/output.h"
-#include "protocols/nats/connect_text.h"
+#include "protocols/nats/peer_json.h"
 #include "runtime/base/check.h"
 
 enum member_type { MEMBER_BOOL, MEMBER_INT, MEMBER_TEXT, MEMBER_PERMISSION };
@@ -68,53 +66,6 @@ void connect_options_done(struct connect_options *o)
     *o = (struct connect_options){.protocol = 0};
 }
 
-/* Equal as Go folds names: by ASCII case, and the two letters outside ASCII whose lower case is in. */
-static bool same_name(const char *key, const char *name)
-{
-    struct bytes rest = bytes_of(key);
-    for (; *name; name++) {
-        uint32_t rune = 0;
-        size_t size = rest.size ? go_text_rune(rest, &rune) : 0;
-        if (rune >= 'A' && rune <= 'Z')
-            rune += 'a' - 'A';
-        else if (rune == 0x17f) /* long s */
-            rune = 's';
-        else if (rune == 0x212a) /* kelvin */
-            rune = 'k';
-        if (size == 0 || rune != (unsigned char)*name)
-            return false;
-        rest = (struct bytes){rest.at + size, rest.size - size};
-    }
-    return rest.size == 0;
-}
-
-static bool is_subject_list(const json_t *value)
-{
-    if (json_is_null(value))
-        return true;
-    size_t index;
-    const json_t *item;
-    json_array_foreach((json_t *)value, index, item)
-    {
-        if (!json_is_string(item) && !json_is_null(item))
-            return false;
-    }
-    return json_is_array(value);
-}
-
-static bool is_permission(json_t *value)
-{
-    const char *key;
-    json_t *item;
-    json_object_foreach(value, key, item)
-    {
-        bool list = same_name(key, "allow") || same_name(key, "deny");
-        if (list && !is_subject_list(item))
-            return false;
-    }
-    return json_is_object(value);
-}
-
 static void *field_of(struct connect_options *o, const struct member *m)
 {
     return (char *)o + m->offset;
@@ -136,7 +87,7 @@ static bool take_value(struct connect_options *o, const struct member *m, json_t
         *(struct bytes *)field_of(o, m) =
             (struct bytes){json_string_value(value), json_string_length(value)};
         return true;
-    case MEMBER_PERMISSION: return is_permission(value);
+    case MEMBER_PERMISSION: return peer_json_is_permission(value);
     }
     UNREACHABLE("no type of member");
 }
@@ -149,7 +100,7 @@ static const char *take_object(struct connect_options *o, json_t *object)
     json_object_foreach(object, key, value)
     {
         for (int i = 0; i < MEMBER_COUNT; i++) {
-            if (!same_name(key, MEMBERS[i].name))
+            if (!peer_json_name_is(key, MEMBERS[i].name))
                 continue;
             if (!take_value(o, &MEMBERS[i], value))
                 return MEMBERS[i].name;
@@ -187,19 +138,6 @@ static int own_texts(struct connect_options *o)
     return 0;
 }
 
-/* Wipes the texts of an object's members; what they hold deeper down is no option and no secret. */
-static void wipe_object(json_t *object)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach(object, key, value)
-    {
-        /* The tree is ours alone and about to go, so its texts may be written. */
-        if (json_is_string(value))
-            sodium_memzero((char *)json_string_value(value), json_string_length(value));
-    }
-}
-
 static int take_tree(struct connect_options *o, json_t *tree, const char **ret_what)
 {
     if (json_is_null(tree))
@@ -228,23 +166,14 @@ int connect_options_decode(struct connect_options *o, struct bytes argument, con
     *ret_what = "too large";
     if (argument.size > CONNECT_SIZE_MAX)
         return -E2BIG;
-    struct output text;
-    output_init(&text, 3 * CONNECT_SIZE_MAX);
-    output_reserve(&text, 3 * argument.size); /* so that no growth leaves a copy behind */
     json_t *tree = NULL;
-    int error = connect_text_prepare(&text, argument, CONNECT_DEPTH_MAX);
-    if (error != -E2BIG)
-        *ret_what = "not JSON";
-    if (error)
-        goto out;
-    tree = json_loadb(text.at ? text.at : "", text.size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    error = tree ? take_tree(o, tree, ret_what) : -EINVAL;
-out:
-    if (tree && json_is_object(tree))
-        wipe_object(tree);
-    json_decref(tree);
-    if (text.at)
-        sodium_memzero(text.at, text.size);
-    output_done(&text);
+    int error = peer_json_load(argument, CONNECT_DEPTH_MAX, &tree);
+    if (error != 0) {
+        if (error != -E2BIG)
+            *ret_what = "not JSON";
+        return error;
+    }
+    error = take_tree(o, tree, ret_what);
+    peer_json_free(&tree);
     return error;
 }
