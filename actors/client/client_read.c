@@ -225,6 +225,14 @@ static void on_pong(struct client *c)
         c->rtt_ns = now_ns() > c->ping_sent_ns ? now_ns() - c->ping_sent_ns : 1;
 }
 
+/* For a line about a subscription of a list that is on its way. */
+static enum step await_answer(struct client *c)
+{
+    bool answered = barrier(c);
+    CHECK(!answered);
+    return STEP_PARKED;
+}
+
 /* A whole line that is no publish. */
 static enum step run_line(struct client *c, const struct client_line *line)
 {
@@ -236,12 +244,13 @@ static enum step run_line(struct client *c, const struct client_line *line)
             return STEP_CLOSED; /* what came before still belongs to what is forgotten */
         client_on_connect(c, line->argument);
         break;
-    case CLIENT_OP_SUB: client_on_sub(c, line->argument); break;
+    case CLIENT_OP_SUB:
+        if (!client_on_sub(c, line->argument))
+            return await_answer(c);
+        break;
     case CLIENT_OP_UNSUB:
-        if (!client_on_unsub(c, line->argument)) {
-            (void)barrier(c);
-            return STEP_PARKED;
-        }
+        if (!client_on_unsub(c, line->argument))
+            return await_answer(c);
         break;
     case CLIENT_OP_PING:
         if (!barrier(c))

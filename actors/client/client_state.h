@@ -133,8 +133,8 @@ void client_send_info(struct client *c, bool connect_info, bool lame_duck);
 void client_auth_violation(struct client *c);
 
 /* client_subscribe.c */
-void client_on_sub(struct client *c, struct bytes argument);
 /* False: it names a subscription whose addition is on its way; to be tried again after the answer. */
+bool client_on_sub(struct client *c, struct bytes argument);
 bool client_on_unsub(struct client *c, struct bytes argument);
 void client_ops_send(struct client *c);
 void client_remove_sub(struct client *c, struct sub *sub);

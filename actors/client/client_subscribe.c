@@ -147,35 +147,45 @@ static void add_sub(struct client *c, const struct client_subscribe *s)
     send_when_full(c);
 }
 
-void client_on_sub(struct client *c, struct bytes argument)
+/* It has reached its maximum while its addition was on its way, and goes when that is answered. */
+static bool is_over(const struct sub *sub)
+{
+    return sub->max > 0 && sub->delivered >= sub->max;
+}
+
+bool client_on_sub(struct client *c, struct bytes argument)
 {
     struct client_subscribe s;
     if (!client_parse_sub(argument, &s)) {
         client_log_quoted(c, LOG_LEVEL_ERROR, "processSub Parse Error: %s", argument);
         client_close(c, CLOSED_STATE_PROTOCOL_VIOLATION);
-        return;
+        return true;
     }
+    const struct sub *there = subs_find(&c->subs, s.sid);
+    if (there != NULL && is_over(there))
+        return false;
     c->last_in_ms = now_ms();
     const struct client_settings *settings = c->settings;
     if (settings->max_sub_tokens > 0 && token_count(s.subject) > settings->max_sub_tokens) {
         too_many_tokens(c, s.subject);
-        return;
+        return true;
     }
     if (settings->max_subscriptions > 0 && c->subs.live >= settings->max_subscriptions) {
         client_log(c, LOG_LEVEL_ERROR, "maximum subscriptions exceeded");
         client_error(c, "maximum subscriptions exceeded");
-        return;
+        return true;
     }
-    if (subs_find(&c->subs, s.sid) == NULL) {
+    if (there == NULL) {
         if (!subject_is_subscribable(s.subject) || s.subject.size > UINT16_MAX ||
             s.queue.size > UINT16_MAX || s.sid.size > UINT16_MAX) {
             client_error(c, "Invalid Subject");
-            return;
+            return true;
         }
         add_sub(c, &s);
     }
     if (c->verbose)
         client_reply(c, BYTES("+OK\r\n"));
+    return true;
 }
 
 /* --- UNSUB and other ends ------------------------------------------------------------------------ */
@@ -255,8 +265,8 @@ static void op_answered(struct client *c, const struct account_op *op)
         subs_bury(&c->subs, sub);
         subs_free(&c->subs, sub);
         COUNTER_ADD(&c->counters->subscriptions, (uint64_t)-1);
-    } else if (sub->max > 0 && sub->delivered >= sub->max) {
-        client_remove_sub(c, sub); /* reached its maximum before it was in our hands */
+    } else if (is_over(sub)) {
+        client_remove_sub(c, sub);
     }
 }
 

@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include "actors/client/client_state.h"
+#include "actors/client/subs.h"
+#include "delivery/batch.h"
 #include "tests/unit/client/client_fixture.h"
 
 #define CONNECT "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true}\r\n"
@@ -438,6 +440,29 @@ static void a_sid_is_free_again_when_its_maximum_is_reached(void **state)
                         "MSG a 1 1\r\nx\r\nPONG\r\nMSG a 1 1\r\ny\r\nMSG a 1 1\r\nz\r\n");
 }
 
+/* A publisher that saw the addition before its client heard of it. */
+static void send_frame(struct actor_ref to, uint32_t slot, const char *frame, uint32_t payload)
+{
+    struct batch *batch = batch_new(to);
+    uint32_t size = (uint32_t)strlen(frame);
+    batch_copy(batch, frame, size);
+    batch_account(batch, &(struct part){slot, 1, size, payload, 0, 0, 0});
+    SEND(to, batch);
+}
+
+static void a_sid_is_free_again_though_the_account_has_not_answered(void **state)
+{
+    struct fixture *f = *state;
+    struct conn *c = fixture_client(f);
+    stub_say(c, "SUB a 1\r\nUNSUB 1 1\r\n", 20);
+    (void)stub_read(c);
+    send_frame(f->clients[0], 1u << SUBS_NUMBER_BITS, "MSG a 1 1\r\nx\r\n", 1);
+    stub_say(c, "UNSUB 2\r\nSUB b 1\r\n", 18); /* UNSUB takes in what has come */
+    (void)stub_read(c);
+    fixture_say(f, c, "PUB b 1\r\ny\r\n");
+    assert_string_equal(fixture_heard(c), "MSG a 1 1\r\nx\r\nMSG b 1 1\r\ny\r\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -461,6 +486,7 @@ int main(void)
         TEST(a_slow_consumer_is_closed_and_the_others_go_on),
         TEST(nothing_is_in_flight_when_all_is_handled),
         TEST(a_sid_is_free_again_when_its_maximum_is_reached),
+        TEST(a_sid_is_free_again_though_the_account_has_not_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
