@@ -46,7 +46,7 @@ bool run_liveness_block(struct bytes key, uint64_t *ret)
     return true;
 }
 
-/* --- filter -------------------------------------------------------------------------------------------- */
+/* --- filter ---------------------------------------------------------------------------------- */
 
 uint32_t run_filter_pages(uint64_t keys)
 {
@@ -114,7 +114,7 @@ int run_filter_decode(const void *place, size_t place_size, struct bytes stored,
     return as_stored(stored, ret_at, ret_size);
 }
 
-/* --- footer ---------------------------------------------------------------------------------------------- */
+/* --- footer ---------------------------------------------------------------------------------- */
 
 static struct run_place footer_place(uint64_t gid, uint64_t file, uint64_t size)
 {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run.h -- the bytes of a run: a sorted immutable table in a file. docs/formats/run.md has every one.
+/* run.h -- the bytes of a run, a sorted immutable table in a file (docs/formats/run.md).
  *
- * Idea        A tree that is written from its leaves up. Blocks of 4 KiB hold entries in order; whenever
- *             one is full, its place goes into an open block of the level above, which is written when it
- *             is full in turn. Then comes a Bloom filter, then a footer that knows the root.
+ * Idea        A tree that is written from its leaves up. Blocks of 4 KiB hold entries in order;
+ *             whenever one is full, its place goes into an open block of the level above, which is
+ *             written when it is full in turn. Then comes a Bloom filter, then a footer that knows
+ *             the root.
  *
  *                 | data | data | data | index | data | data | index | root | filter ... | footer |
  *
- *             A key is a byte that names its table and the key there. An entry names how many bytes its
- *             key shares with the one before it; each RUN_RESTART-th shares none.
+ *             A key is a byte that names its table and the key there. An entry names how many bytes
+ *             its key shares with the one before it; each RUN_RESTART-th shares none.
  * Invariants  1 keys rise through the run, and through each block
  *             2 a block over RUN_BLOCK_SIZE has one entry, or in an index at most RUN_FANOUT_MIN
  *             3 there is one encoding of a block's entries, and the decoder takes no other
@@ -48,9 +49,10 @@ enum run_table {
 void run_liveness_key(char at[RUN_LIVENESS_KEY_SIZE], uint64_t block);
 bool run_liveness_block(struct bytes key, uint64_t *ret);
 
-/* --- blocks: run_block.c ---------------------------------------------------------------------------- */
+/* --- blocks: run_block.c --------------------------------------------------------------------- */
 
-/* Where a block lies, and of which level it is: its identity, and what a reader knows of it beforehand. */
+/* Where a block lies, and of which level it is: its identity, and what a reader knows of it
+ * beforehand. */
 struct run_place {
     uint64_t gid;
     uint64_t file;
@@ -107,8 +109,9 @@ struct run_entry {
 /* The entry at an offset; false: there is none. number is what the caller counts. */
 bool run_block_entry(const struct run_block *b, uint32_t offset, uint32_t number,
                      struct run_entry *ret);
-/* The first entry whose key is at or after key; false: there is none. ret_equal: whether it is the key.
- * ret_before, if not NULL: the last entry whose key is lower; its rest.at is NULL if there is none. */
+/* The first entry whose key is at or after key; false: there is none. ret_equal: whether it is the
+ * key. ret_before, if not NULL: the last entry whose key is lower; its rest.at is NULL if there is
+ * none. */
 bool run_block_find(const struct run_block *b, struct bytes key, struct run_entry *ret,
                     bool *ret_equal, struct run_entry *ret_before);
 /* The whole key of an entry. */
@@ -119,7 +122,7 @@ void run_child_write(struct buffer *out, uint64_t offset, uint32_t size);
 int run_child_read(struct bytes value, uint64_t *ret_offset, uint32_t *ret_size)
     __attribute__((warn_unused_result));
 
-/* --- filter pages, footer: run.c ------------------------------------------------------------------------ */
+/* --- filter pages, footer: run.c ------------------------------------------------------------- */
 
 /* How many pages of RUN_BLOCK_SIZE a filter of so many keys has. */
 uint32_t run_filter_pages(uint64_t keys);

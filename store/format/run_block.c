@@ -52,7 +52,7 @@ static const char *get_varint(const char *at, uint32_t *ret)
     return at + 1;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------ */
+/* --- writing --------------------------------------------------------------------------------- */
 
 void run_block_writer_done(struct run_block_writer *w)
 {
@@ -146,7 +146,7 @@ struct bytes run_block_finish(struct run_block_writer *w, const struct run_place
     return (struct bytes){w->at, size};
 }
 
-/* --- checking ------------------------------------------------------------------------------------------- */
+/* --- checking -------------------------------------------------------------------------------- */
 
 /* What is known while entries are checked one by one. */
 struct checker {
@@ -257,7 +257,7 @@ int run_block_decode(const void *place, size_t place_size, struct bytes stored, 
     return 0;
 }
 
-/* --- reading -------------------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 struct run_block run_block_of(struct bytes decoded)
 {
@@ -369,7 +369,7 @@ void run_block_key(const struct run_block *b, const struct run_entry *e, struct 
     }
 }
 
-/* --- index entries --------------------------------------------------------------------------------------- */
+/* --- index entries --------------------------------------------------------------------------- */
 
 void run_child_write(struct buffer *out, uint64_t offset, uint32_t size)
 {

@@ -7,7 +7,7 @@
 #include "runtime/base/check.h"
 #include "store/table/subject_filter.h"
 
-/* --- one subject ------------------------------------------------------------------------------------- */
+/* --- one subject ----------------------------------------------------------------------------- */
 
 /* The key that a subject has in runs. */
 static void run_key(struct buffer *key, struct bytes subject)
@@ -89,7 +89,7 @@ int merged_last(const struct merged *m, struct pages *pages, struct bytes subjec
     return 0;
 }
 
-/* --- a scan ------------------------------------------------------------------------------------------- */
+/* --- a scan ---------------------------------------------------------------------------------- */
 
 /* What was found, until it is visited: subjects one behind the other. */
 struct found {
@@ -159,8 +159,8 @@ static void keep_status(int *status, int e)
         *status = e;
 }
 
-/* All to the first subject at or after this one; what is there already stays. Every run is asked before
- * -EAGAIN is said. */
+/* All to the first subject at or after this one; what is there already stays. Every run is asked
+ * before -EAGAIN is said. */
 static int seek_all(struct step *s, struct bytes subject, bool first)
 {
     int status = 0;

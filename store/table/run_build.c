@@ -9,9 +9,8 @@
 
 struct level {
     struct run_block_writer writer;
-    struct buffer
-        separator; /* of the open block: lower than its first key or equal, higher than all before */
-    uint64_t closed; /* blocks that were */
+    struct buffer separator; /* of the open block: higher than all keys before it */
+    uint64_t closed;         /* blocks that were */
 };
 
 enum step { STEP_ADDING, STEP_FILTER, STEP_DONE };
@@ -69,7 +68,7 @@ void run_build_free(struct run_build **b)
     free(taken);
 }
 
-/* --- pieces ----------------------------------------------------------------------------------------- */
+/* --- pieces ---------------------------------------------------------------------------------- */
 
 static void cut_piece(struct run_build *b)
 {
@@ -111,7 +110,7 @@ bool run_build_has_piece(const struct run_build *b)
     return b->first != NULL;
 }
 
-/* --- levels ------------------------------------------------------------------------------------------- */
+/* --- levels ---------------------------------------------------------------------------------- */
 
 static struct run_place place_of(const struct run_build *b, uint32_t size, uint32_t level)
 {
@@ -187,10 +186,10 @@ void run_build_add(struct run_build *b, struct bytes key, struct bytes value)
     b->footer.subjects += key.at[0] == RUN_SUBJECT;
 }
 
-/* --- the end ----------------------------------------------------------------------------------------------- */
+/* --- the end --------------------------------------------------------------------------------- */
 
-/* Closes the open blocks upwards; a level whose only entry is the one block below it is not written: that
- * block is the root. */
+/* Closes the open blocks upwards; a level whose only entry is the one block below it is not
+ * written: that block is the root. */
 static void finish_tree(struct run_build *b)
 {
     uint32_t level = 0;

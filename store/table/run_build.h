@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run_build.h -- makes the bytes of a run out of entries in order, piece by piece.
  *
- * Idea        An open block for each level of the tree, and the filter; what is complete leaves as pieces
- *             of about RUN_PIECE_SIZE, which the caller takes, writes at their offsets and frees. The
- *             file is whole when all pieces are written and synced.
+ * Idea        An open block for each level of the tree, and the filter; what is complete leaves as
+ *             pieces of about RUN_PIECE_SIZE, which the caller takes, writes at their offsets and
+ *             frees. The file is whole when all pieces are written and synced.
  * Invariants  1 keys rise; pieces follow one another without gaps
- *             2 what the index has for a block is higher than all keys before it and not higher than its
- *               first one
+ *             2 what the index has for a block is higher than all keys before it and not higher
+ *               than its first one
  * Bounds      the filter (10 bits a key that was announced), a block a level, pieces not taken yet.
  */
 #ifndef STORE_TABLE_RUN_BUILD_H
@@ -31,9 +31,9 @@ struct run_piece {
 struct run_build *run_build_new(uint64_t gid, uint64_t file, uint64_t keys_expected);
 void run_build_free(struct run_build **b);
 
-/* The key is higher than all before, with its table's byte; sizes are within the limits of run.h. */
+/* The key is higher than all before, with its table's byte; sizes are within run.h's limits. */
 void run_build_add(struct run_build *b, struct bytes key, struct bytes value);
-/* A slice of what comes after the last entry: -EINPROGRESS: take pieces, then again; 0: all is made. */
+/* A slice of what comes after the last entry. -EINPROGRESS: take pieces, then again; 0: the end. */
 int run_build_finish(struct run_build *b) __attribute__((warn_unused_result));
 
 /* The next piece that is complete; NULL: none. Yours, to be freed with free. */

@@ -56,7 +56,7 @@ struct run_build *run_merge_output(struct run_merge *m)
     return m->build;
 }
 
-/* --- sources ------------------------------------------------------------------------------------------- */
+/* --- sources --------------------------------------------------------------------------------- */
 
 static void keep_status(int *status, int e)
 {
@@ -111,7 +111,7 @@ static bool has_key(const struct run_merge *m, const struct run_cursor *c)
     return !run_cursor_at_end(c) && bytes_equal(run_cursor_key(c), buffer_view(&m->key));
 }
 
-/* --- one key --------------------------------------------------------------------------------------------- */
+/* --- one key --------------------------------------------------------------------------------- */
 
 static int merge_subject(struct run_merge *m)
 {
@@ -199,7 +199,7 @@ int run_merge_step(struct run_merge *m, struct pages *pages)
     return run_build_finish(m->build);
 }
 
-/* --- which ------------------------------------------------------------------------------------------------- */
+/* --- which ----------------------------------------------------------------------------------- */
 
 static uint64_t weight(uint64_t size)
 {
@@ -223,8 +223,8 @@ static uint32_t cheapest(const uint64_t *sizes, uint32_t first, uint32_t end)
     return best;
 }
 
-/* Where the tier that ends before `end` begins: with the newest run that is not much smaller than the
- * largest one. Smaller ones among them belong to it. */
+/* Where the tier that ends before `end` begins: with the newest run that is not much smaller than
+ * the largest one. Smaller ones among them belong to it. */
 static uint32_t tier_begin(const uint64_t *sizes, uint32_t end)
 {
     uint64_t largest = 0;

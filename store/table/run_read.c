@@ -93,7 +93,7 @@ static void find_child(const struct run_block *b, struct bytes key, struct run_e
     }
 }
 
-/* --- one key ------------------------------------------------------------------------------------------- */
+/* --- one key --------------------------------------------------------------------------------- */
 
 /* 1: the key may be there; 0: it is not. */
 static int ask_filter(const struct run *r, struct pages *pages, struct bytes key)
@@ -139,7 +139,7 @@ int run_get(struct run *r, struct pages *pages, struct bytes key, struct bytes *
     return 0;
 }
 
-/* --- cursor ---------------------------------------------------------------------------------------------- */
+/* --- cursor ---------------------------------------------------------------------------------- */
 
 void run_cursor_done(struct run_cursor *c)
 {
@@ -179,8 +179,8 @@ static void take_key(struct run_cursor *c)
     run_block_key(&c->path[bottom].block, &c->path[bottom].entry, &c->key);
 }
 
-/* Goes on to the next entry of the block at this depth, or of those above when it has no more, and from
- * there down to the first entry of all. */
+/* Goes on to the next entry of the block at this depth, or of those above when it has no more, and
+ * from there down to the first entry of all. */
 static int step(struct run_cursor *c, uint32_t depth)
 {
     uint32_t levels = c->levels;

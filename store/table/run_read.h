@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run_read.h -- looks things up in a run, through pages.
  *
- * Idea        From the root down, a page a level; the upper ones are few and stay in memory. A look-up asks
- *             the filter first, so that a key that is not there costs no block but once in a hundred. A
- *             cursor holds its way down, and asks for the block after its own before it gets there.
+ * Idea        From the root down, a page a level; the upper ones are few and stay in memory. A
+ *             look-up asks the filter first, so that a key that is not there costs no block but
+ *             once in a hundred. A cursor holds its way down, and asks for the block after its own
+ *             before it gets there.
  * Bounds      60 bytes a run and a path; a cursor 400 bytes and a key. Pages are the pages' budget.
  */
 #ifndef STORE_TABLE_RUN_READ_H

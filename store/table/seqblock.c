@@ -28,7 +28,7 @@ static uint8_t form_of(uint32_t count)
     return count < SEQBLOCK_SIZE ? SEQBLOCK_MANY : SEQBLOCK_ALL;
 }
 
-/* --- the list of positions --------------------------------------------------------------------- */
+/* --- the list of positions ------------------------------------------------------------------- */
 
 static uint32_t list_size(const struct seqblock *b)
 {
@@ -106,7 +106,7 @@ static void list_set(struct seqblock *b, const uint16_t *items, uint32_t size)
         memcpy(list_of(b), items, size * sizeof *items);
 }
 
-/* --- all forms as bits, and back ----------------------------------------------------------------- */
+/* --- all forms as bits, and back ------------------------------------------------------------- */
 
 static void list_to_bits(const uint16_t *list, uint32_t size, uint64_t *bits)
 {
@@ -177,7 +177,7 @@ static void from_bits(struct seqblock *b, const uint64_t bits[WORDS])
     list_set(b, list, size);
 }
 
-/* --- life ------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------ */
 
 void seqblock_init(struct seqblock *b, uint64_t number)
 {
@@ -203,7 +203,7 @@ size_t seqblock_memory(const struct seqblock *b)
     return is_list(b) ? list_capacity(list_size(b)) * sizeof *b->list : 0;
 }
 
-/* --- questions --------------------------------------------------------------------------------------- */
+/* --- questions ------------------------------------------------------------------------------- */
 
 bool seqblock_has(const struct seqblock *b, uint32_t position)
 {
@@ -302,7 +302,7 @@ int32_t seqblock_prev_out(const struct seqblock *b, uint32_t position)
     return rank > 0 ? list[rank - 1] : -1;
 }
 
-/* --- changes ------------------------------------------------------------------------------------------ */
+/* --- changes --------------------------------------------------------------------------------- */
 
 static void few_add(struct seqblock *b, uint32_t position)
 {
@@ -378,7 +378,7 @@ uint32_t seqblock_remove_below(struct seqblock *b, uint32_t position)
     return removed;
 }
 
-/* --- stored -------------------------------------------------------------------------------------------- */
+/* --- stored ---------------------------------------------------------------------------------- */
 
 void seqblock_write(const struct seqblock *b, struct buffer *out)
 {

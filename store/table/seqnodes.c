@@ -26,7 +26,7 @@ void seqnodes_done(struct seqnodes *n)
     *n = (struct seqnodes){0};
 }
 
-/* --- sums -------------------------------------------------------------------------------------- */
+/* --- sums ------------------------------------------------------------------------------------ */
 
 static void sums_add(struct seqnodes *n, uint32_t leaf, int64_t sequences)
 {
@@ -64,7 +64,7 @@ void seqnodes_changed(struct seqnodes *n, struct seqplace p, int64_t sequences, 
     sums_add(n, p.leaf, sequences);
 }
 
-/* --- finding ------------------------------------------------------------------------------------- */
+/* --- finding --------------------------------------------------------------------------------- */
 
 /* The last leaf that begins at or before the number; the first one when none does. */
 static uint32_t find_leaf(const struct seqnodes *n, uint64_t number)
@@ -126,7 +126,7 @@ bool seqnodes_next(const struct seqnodes *n, struct seqplace *p)
     return true;
 }
 
-/* --- leaves come and go ----------------------------------------------------------------------------- */
+/* --- leaves come and go ---------------------------------------------------------------------- */
 
 static void leaf_reserve(struct seqnodes *n, struct seqleaf *leaf, uint32_t wanted)
 {

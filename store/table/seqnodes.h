@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* seqnodes.h -- the nodes of a sequence set in order, and how many sequences stand before any of them.
+/* seqnodes.h -- the nodes of a sequence set in order, and how many sequences stand before each.
  *
- * Idea        A vector of leaves, each a vector of at most SEQLEAF_NODES nodes; beside it sums over the
- *             leaves as a Fenwick tree. So an insertion moves at most a leaf, and a count needs one
- *             leaf and the logarithm of their number. The sums are made anew when leaves come or go,
- *             which is once in dozens of insertions.
+ * Idea        A vector of leaves, each a vector of at most SEQLEAF_NODES nodes; beside it sums over
+ *             the leaves as a Fenwick tree. So an insertion moves at most a leaf, and a count needs
+ *             one leaf and the logarithm of their number. The sums are made anew when leaves come
+ *             or go, which is once in dozens of insertions.
  * Invariants  1 numbers rise, and no node reaches into the next
  *             2 no leaf is empty; two neighbours have more than half a leaf of nodes
  *             3 a leaf's count is that of its nodes; the sums are those of the leaves

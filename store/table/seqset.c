@@ -34,7 +34,7 @@ size_t seqset_memory(const struct seqset *s)
     return s->nodes.memory + s->gone.capacity * sizeof *s->gone.numbers;
 }
 
-/* --- the node of a block --------------------------------------------------------------------------- */
+/* --- the node of a block --------------------------------------------------------------------- */
 
 /* The node that the block is in. */
 static bool find(const struct seqset *s, uint64_t number, struct seqplace *ret)
@@ -88,7 +88,7 @@ static void follow_hint(struct seqset *s, uint64_t number)
         set_hint(s, number);
 }
 
-/* --- questions ------------------------------------------------------------------------------------- */
+/* --- questions ------------------------------------------------------------------------------- */
 
 bool seqset_contains(struct seqset *s, uint64_t seq)
 {
@@ -146,7 +146,7 @@ bool seqset_next(const struct seqset *s, uint64_t seq, uint64_t *ret)
 uint64_t seqset_next_out(const struct seqset *s, uint64_t seq)
 {
     struct seqplace p;
-    /* A node that is no extent has something out, an extent never follows an extent: three steps. */
+    /* Any node but an extent has something out, and extents never touch: three steps. */
     while (seq < SEQSET_END && find(s, number_of(seq), &p)) {
         const struct seqblock *node = seqnodes_at(&s->nodes, p);
         uint32_t position = seqblock_next_out(node, position_of(seq));
@@ -175,7 +175,7 @@ bool seqset_prev_out(const struct seqset *s, uint64_t seq, uint64_t *ret)
     return true;
 }
 
-/* --- changes ------------------------------------------------------------------------------------------ */
+/* --- changes --------------------------------------------------------------------------------- */
 
 static void on_erased(void *context, const struct seqblock *node)
 {
@@ -279,7 +279,7 @@ uint64_t seqset_add_range(struct seqset *s, uint64_t from, uint64_t to)
     return s->nodes.total - before;
 }
 
-/* The extent at p keeps what is at or after its block `number`, and there at or after `position`. */
+/* The extent at p keeps what is at or after this position of its block `number`. */
 static void cut_extent(struct seqset *s, struct seqplace p, uint64_t number, uint32_t position)
 {
     uint64_t end = seqblock_end(seqnodes_at(&s->nodes, p));

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* seqset.h -- a set of sequences: the dead ones of a stream, of whatever pattern, in little memory.
  *
- * Idea        Blocks of 4,096 sequences (seqblock.h) in order (seqnodes.h). Where nothing is in there is
- *             no node; where everything is, one node for as long as it goes on.
+ * Idea        Blocks of 4,096 sequences (seqblock.h) in order (seqnodes.h). Where nothing is in
+ *             there is no node; where everything is, one node for as long as it goes on.
  *
  *                 floor   ALL x 800            BITS   (none)   FEW  MANY  ALL x 3
  *                   |=====================|::::|    |      |  . |=.==|=====|
  *
- *             Below the floor nothing is in, nor can be added. The set knows which nodes changed since
- *             it was saved, so that a checkpoint writes those alone; or it is written whole.
+ *             Below the floor nothing is in, nor can be added. The set knows which nodes changed
+ *             since it was saved, so that a checkpoint writes those alone; or it is written whole.
  * Invariants  1 two extents never touch: they would be one
  *             2 nothing below the floor is in
- *             3 a node that was saved under a number which has no node any more is among the gone, unless
- *               it lies below the floor
+ *             3 a node that was saved under a number which has no node any more is among the gone,
+ *               unless it lies below the floor
  * Bounds      24 to 576 bytes a node. SEQSET_END is higher than any sequence here.
  */
 #ifndef STORE_TABLE_SEQSET_H
@@ -64,11 +64,11 @@ uint64_t seqset_add_range(struct seqset *s, uint64_t from, uint64_t to);
 /* The floor rises to seq: what is below goes. */
 void seqset_compact(struct seqset *s, uint64_t seq);
 
-/* --- stored: docs/formats/run.md ----------------------------------------------------------------- */
+/* --- stored: docs/formats/run.md ------------------------------------------------------------- */
 
-/* The nodes that changed since the last seqset_saved, by rising numbers; an empty value: no node begins at
- * this block any more. Values of blocks below the one of the floor are not mentioned: whoever reads them
- * ignores them (seqset_load does), and a merger may drop them. */
+/* The nodes that changed since the last seqset_saved, by rising numbers; an empty value: no node
+ * begins at this block any more. Values of blocks below the one of the floor are not mentioned:
+ * whoever reads them ignores them (seqset_load does), and a merger may drop them. */
 typedef void seqset_emit_fn(void *context, uint64_t block, struct bytes value);
 void seqset_changed(const struct seqset *s, seqset_emit_fn *emit, void *context);
 /* What seqset_changed told is kept now. */

@@ -8,7 +8,7 @@
 
 enum { VERSION = 1 };
 
-/* --- what changed ---------------------------------------------------------------------------------- */
+/* --- what changed ---------------------------------------------------------------------------- */
 
 static int compare_numbers(const void *a, const void *b)
 {
@@ -95,7 +95,7 @@ void seqset_unsaved(struct seqset *s)
     mark_all(s, false);
 }
 
-/* --- from values ------------------------------------------------------------------------------------- */
+/* --- from values ----------------------------------------------------------------------------- */
 
 /* Adds a node behind all others. */
 static int append(struct seqset *s, uint64_t number, struct bytes value, bool saved)
@@ -143,7 +143,7 @@ int seqset_load(struct seqset *s, uint64_t block, struct bytes value)
     return r;
 }
 
-/* --- whole --------------------------------------------------------------------------------------------- */
+/* --- whole ----------------------------------------------------------------------------------- */
 
 void seqset_encode(const struct seqset *s, struct buffer *out)
 {

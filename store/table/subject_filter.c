@@ -21,8 +21,8 @@ static enum subject_filter_found seek_past(struct buffer *seek, struct bytes hea
     return seek_to(seek, head, BYTES("/"));
 }
 
-/* The literal tokens that the pattern has from `at` on, with the dots between and, if more follows, behind
- * them: what every match continues with. */
+/* The literal tokens that the pattern has from `at` on, with the dots between and, if more follows,
+ * behind them: what every match continues with. */
 static struct bytes literal_run(const char *at, const char *end)
 {
     struct subject_walk w = {at, end, true};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* subject_filter.h -- where, in an ordered table of subjects, the next one that a pattern covers can be.
+/* subject_filter.h -- where in an ordered table the next subject that a pattern covers can be.
  *
- * Idea        A scan with a filter never walks through what can not match: from a subject that does not
- *             match it is told the lowest bytes at which one might, and seeks there.
+ * Idea        A scan with a filter never walks through what can not match: from a subject that does
+ *             not match it is told the lowest bytes at which one might, and seeks there.
  *
  *                 orders.*.paid     at orders.7.new    →  orders.7.paid
  *                                   at orders.7.sent   →  orders.7/        (past all of orders.7.)

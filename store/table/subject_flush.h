@@ -12,8 +12,9 @@
 
 struct buffer;
 
-/* Adds up to max subjects, from `from` on (empty: the first), which moves on. oldest: there is no older run,
- * so that subjects without messages need not be told. 0: these were the last; -EINPROGRESS: call again. */
+/* Adds up to max subjects, from `from` on (empty: the first), which moves on. oldest: there is no
+ * older run, so that subjects without messages need not be told. 0: these were the last;
+ * -EINPROGRESS: call again. */
 int subject_flush(struct subject_table *t, struct buffer *from, uint32_t max, bool oldest,
                   struct run_build *to) __attribute__((warn_unused_result));
 

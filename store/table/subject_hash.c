@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* subject_hash.c -- references by the hash of their subject: extendible hashing over small segments.
+/* subject_hash.c -- references by the hash of their subject: extendible hashing, small segments.
  *
- * Idea        The upper bits of a tag choose the segment, the lower ones the first slot in it; what is
- *             taken is passed by (linear probing). A segment that is full doubles while it is small, and
- *             then splits in two by one bit more. So no change moves more than a segment.
+ * Idea        The upper bits of a tag choose the segment, the lower ones the first slot in it; what
+ *             is taken is passed by (linear probing). A segment that is full doubles while it is
+ *             small, and then splits in two by one bit more. So no change moves more than a
+ *             segment.
  */
 #include <stdlib.h>
 

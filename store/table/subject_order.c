@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* subject_order.c -- references in order of their subjects' bytes: leaves, and a few that are fresh. */
+/* subject_order.c -- references in order of their subjects' bytes: leaves, and a few fresh ones. */
 #include <stdlib.h>
 
 #include "runtime/base/check.h"
@@ -21,7 +21,7 @@ void subject_order_done(struct subject_order *o)
     *o = (struct subject_order){0};
 }
 
-/* --- finding ---------------------------------------------------------------------------------------- */
+/* --- finding --------------------------------------------------------------------------------- */
 
 /* The last leaf that begins at or before the subject; the first one when none does. */
 static uint32_t find_leaf(const struct subject_order *o, const struct subject_records *r,
@@ -69,7 +69,7 @@ void subject_order_find(const struct subject_order *o, const struct subject_reco
     }
 }
 
-/* --- leaves ------------------------------------------------------------------------------------------- */
+/* --- leaves ---------------------------------------------------------------------------------- */
 
 static void leaf_reserve(struct subject_order *o, struct subject_leaf *leaf, uint32_t wanted)
 {
@@ -109,8 +109,8 @@ static void remove_leaf(struct subject_order *o, uint32_t at)
     memmove(leaf, leaf + 1, (o->count - at) * sizeof *leaf);
 }
 
-/* Moves the upper half of a full leaf to a new one; of the last leaf nothing when the new subject goes
- * behind it, so that rising subjects fill leaves to the end. */
+/* Moves the upper half of a full leaf to a new one; of the last leaf nothing when the new subject
+ * goes behind it, so that rising subjects fill leaves to the end. */
 static void split_leaf(struct subject_order *o, uint32_t at, uint32_t rank)
 {
     insert_leaf(o, at + 1);
@@ -145,7 +145,7 @@ static void place(struct subject_order *o, const struct subject_records *r, subj
     leaf->used++;
 }
 
-/* --- changes ------------------------------------------------------------------------------------------- */
+/* --- changes --------------------------------------------------------------------------------- */
 
 void subject_order_settle(struct subject_order *o, const struct subject_records *r)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* subject_records.c -- memory for records: blocks that grow with the table, and lists of freed ones. */
+/* subject_records.c -- memory for records: growing blocks, and lists of those that were freed. */
 #include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -30,8 +30,8 @@ static uint32_t units_of(size_t subject_size)
     return (uint32_t)((size + RECORD_UNIT - 1) / RECORD_UNIT);
 }
 
-/* The list that records of this many units are kept in when they are free, and how many units they have:
- * larger ones are rounded up, so that one that was freed fits another. */
+/* The list that records of this many units are kept in when they are free, and how many units they
+ * have: larger ones are rounded up, so that one that was freed fits another. */
 static uint32_t list_of(uint32_t units, uint32_t *ret_units)
 {
     if (units < RECORD_CLASSES) {

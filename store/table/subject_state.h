@@ -5,7 +5,7 @@
 
 #include "store/table/subject_table.h"
 
-/* --- records: subject_records.c ------------------------------------------------------------------- */
+/* --- records: subject_records.c -------------------------------------------------------------- */
 
 /* A record's place: its block and its offset there, in units of RECORD_UNIT. 0: none. */
 typedef uint32_t subject_ref;
@@ -56,7 +56,7 @@ static inline struct bytes subject_record_subject(const struct subject_record *r
     return (struct bytes){record->subject, record->size};
 }
 
-/* --- hash: subject_hash.c --------------------------------------------------------------------------- */
+/* --- hash: subject_hash.c -------------------------------------------------------------------- */
 
 struct subject_slot {
     uint32_t tag; /* the upper half of the subject's hash: all that places it */
@@ -87,7 +87,7 @@ void subject_hash_remove(struct subject_hash *h, subject_ref ref, uint32_t tag);
 void subject_hash_check(const struct subject_hash *h, const struct subject_records *r,
                         uint64_t count);
 
-/* --- order: subject_order.c --------------------------------------------------------------------------- */
+/* --- order: subject_order.c ------------------------------------------------------------------ */
 
 enum { ORDER_LEAF_REFS = 256, ORDER_FRESH_MAX = 128 };
 

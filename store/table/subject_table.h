@@ -6,14 +6,14 @@
  *             rebuild stops the world), and a vector of leaves in order of the subjects' bytes. New
  *             subjects collect and get their places in the order in small batches.
  *
- *                 hash ──► segment: (tag, ref) ...       order ──► leaf: ref ref ref │ leaf: ref ...
- *                                        └────────► record ◄─────────────┘
+ *             hash ──► segment: (tag, ref) ...       order ──► leaf: ref ref ref │ leaf: ref
+ *                                     └───────► record ◄──────────────┘
  *
  * Invariants  1 every record is in the hash table once, and in the order or among the fresh once
  *             2 subjects rise along the order; no leaf is empty
  *             3 held bytes are what malloc was asked for
- * Bounds      45 to 50 bytes a subject and the subject itself; the owner watches subject_table_memory.
- *             The seed spreads records over segments and decides nothing else.
+ * Bounds      about 50 bytes a subject and the subject itself; the owner watches
+ *             subject_table_memory. The seed spreads records and decides nothing else.
  */
 #ifndef STORE_TABLE_SUBJECT_TABLE_H
 #define STORE_TABLE_SUBJECT_TABLE_H
@@ -35,8 +35,9 @@ size_t subject_table_memory(const struct subject_table *t);
 /* Subjects are at most SUBJECT_SIZE_MAX bytes, of any value. */
 bool subject_table_get(const struct subject_table *t, struct bytes subject,
                        struct subject_value *ret);
-/* Joins what is newer than all that the table knows of the subject: count adds up, a last replaces (0: not
- * known), a first is taken when none was known or when it is a bound. Returns the new count. */
+/* Joins what is newer than all that the table knows of the subject: count adds up, a last replaces
+ * (0: not known), a first is taken when none was known or when it is a bound. Returns the new
+ * count. */
 int64_t subject_table_add(struct subject_table *t, struct bytes subject,
                           const struct subject_value *newer);
 /* Replaces what is known. */

@@ -4,9 +4,9 @@
  *     count zigzag varint, first_seq varint, last_seq - first_seq (modulo 2^64) zigzag varint,
  *     and a byte 1 if first_bound
  *
- * Newer and older knowledge of one subject join: counts add up, the newest known last remains, and of the
- * firsts the oldest known, unless a newer table knows better. First and last may name messages that are dead
- * by now: they say where to look, and what was found can be set.
+ * Newer and older knowledge of one subject join: counts add up, the newest known last remains, and
+ * of the firsts the oldest known, unless a newer table knows better. First and last may name
+ * messages that are dead by now: they say where to look, and what was found can be set.
  */
 #ifndef STORE_TABLE_SUBJECT_VALUE_H
 #define STORE_TABLE_SUBJECT_VALUE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_run -- a block of a run (or, the first byte being odd, a footer) with a checksum that is right: what the
- * decoder takes is what the writer makes of the same entries, and finding agrees with looking at all. */
+/* fuzz_run -- a block of a run (or, the first byte being odd, a footer) with a checksum that is
+ * right: what the decoder takes is what the writer makes of the same entries, and finding agrees
+ * with looking at all. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_seqset -- the first byte even: an encoded set, which has to be the one encoding of what it gives, or be
- * refused; odd: operations of three bytes each, against a plain array of flags. */
+/* fuzz_seqset -- the first byte even: an encoded set, which has to be the one encoding of what it
+ * gives, or be refused; odd: operations of three bytes each, against a plain array of flags. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,7 +36,7 @@ static void check_same(struct seqset *s, const uint8_t *in)
     for (uint64_t at = 0; seqset_next(s, at, &seq); at = seqset_next_out(s, seq)) {
         for (; at < seq; at++)
             CHECK(in[at] == 0);
-        for (; at < seqset_next_out(s, seq); at++)
+        for (uint64_t end = seqset_next_out(s, seq); at < end; at++)
             CHECK(in[at] == 1);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench_table.c -- what the tables of a store cost: nanoseconds of processor time an operation, bytes an entry. */
+/* bench_table.c -- what the tables of a store cost: nanoseconds of processor time an operation,
+ * bytes an entry. */
 #include <stdio.h>
 #include <time.h>
 

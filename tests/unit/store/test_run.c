@@ -14,7 +14,7 @@
 
 enum { GID = 7, NUMBER = 40 };
 
-/* --- tables of entries ------------------------------------------------------------------------------- */
+/* --- tables of entries ----------------------------------------------------------------------- */
 
 struct entry {
     char *key;
@@ -102,7 +102,7 @@ static void build(const struct table *t, struct stub_file *f)
     stub_finish(&b, f);
 }
 
-/* --- reading, with pages that are late ------------------------------------------------------------------- */
+/* --- reading, with pages that are late ------------------------------------------------------- */
 
 static int get(struct run *r, struct pages *p, struct bytes key, struct bytes *ret)
 {
@@ -307,7 +307,7 @@ static void most_absent_keys_cost_no_block(void **state)
     table_done(&t);
 }
 
-/* --- what is broken ----------------------------------------------------------------------------------- */
+/* --- what is broken -------------------------------------------------------------------------- */
 
 static void some_run(struct table *t, struct stub_file *f)
 {
@@ -414,7 +414,7 @@ static void a_run_is_not_another_file_s_nor_another_group_s(void **state)
     table_done(&t);
 }
 
-/* --- what has a right checksum and is wrong all the same -------------------------------------------------- */
+/* --- what has a right checksum and is wrong all the same ------------------------------------- */
 
 static void seal(char *at, const struct run_place *p)
 {

@@ -96,7 +96,7 @@ static void change(struct world *w, int changes)
     }
 }
 
-/* --- runs come and go ------------------------------------------------------------------------------- */
+/* --- runs come and go ------------------------------------------------------------------------ */
 
 /* The runs first..first+count-1 are replaced by the file. */
 static void replace(struct world *w, uint32_t first, uint32_t count, struct stub_file file,
@@ -179,7 +179,7 @@ static void merge(struct world *w)
     replace(w, first, taken, file, number);
 }
 
-/* --- what is asked -------------------------------------------------------------------------------------- */
+/* --- what is asked --------------------------------------------------------------------------- */
 
 static void assert_subject(struct world *w, const struct truth *t)
 {
@@ -330,7 +330,7 @@ static void counts_that_can_not_be_are_told(void **state)
     free(w);
 }
 
-/* --- tables of state ------------------------------------------------------------------------------------ */
+/* --- tables of state ------------------------------------------------------------------------- */
 
 struct line {
     const char *key;
@@ -398,7 +398,7 @@ static void of_state_the_newest_value_stays_and_an_empty_one_deletes(void **stat
     stub_file_done(&files[1]);
 }
 
-/* --- a sequence set in runs ------------------------------------------------------------------------------ */
+/* --- a sequence set in runs ------------------------------------------------------------------ */
 
 static void add_liveness(void *context, uint64_t block, struct bytes value)
 {
@@ -485,7 +485,7 @@ static void dead_sequences_live_on_in_runs(void **state)
         stub_file_done(&files[i]);
 }
 
-/* --- large ones ---------------------------------------------------------------------------------------- */
+/* --- large ones ------------------------------------------------------------------------------ */
 
 /* Every second of the numbers, or all that are left. */
 static struct stub_file large_run(uint64_t number, int parity, int count)
@@ -533,7 +533,7 @@ static void large_runs_are_merged_in_slices(void **state)
     stub_file_done(&files[1]);
 }
 
-/* --- failures and choices --------------------------------------------------------------------------------- */
+/* --- failures and choices -------------------------------------------------------------------- */
 
 static void a_broken_source_ends_a_merge(void **state)
 {

@@ -139,7 +139,7 @@ static void assert_equal(struct seqset *s, const struct model *m)
     }
 }
 
-/* --- what a checkpoint keeps, node by node ----------------------------------------------------------- */
+/* --- what a checkpoint keeps, node by node --------------------------------------------------- */
 
 struct kept {
     struct buffer values[BLOCKS + 1];
@@ -276,7 +276,7 @@ static void only_what_changed_is_told(void **state)
     seqset_done(&s);
 }
 
-/* --- whole ---------------------------------------------------------------------------------------------- */
+/* --- whole ----------------------------------------------------------------------------------- */
 
 static void some_set(struct seqset *s, struct buffer *encoded)
 {
@@ -383,9 +383,9 @@ static void values_out_of_order_are_refused(void **state)
     seqset_done(&s);
 }
 
-/* --- the floor ------------------------------------------------------------------------------------------- */
+/* --- the floor ------------------------------------------------------------------------------- */
 
-/* Extents and single ones, saved; then the floor rises to each place around the borders of blocks. */
+/* Extents and single ones, saved; then the floor rises to places around the borders of blocks. */
 static void the_floor_cuts_at_any_border(void **state)
 {
     for (uint64_t block = 0; block < 12; block++) {
@@ -441,7 +441,7 @@ static void ends_of_what_can_be_asked_are_no_members(void **state)
     seqset_done(&s);
 }
 
-/* --- sizes ------------------------------------------------------------------------------------------------ */
+/* --- sizes ----------------------------------------------------------------------------------- */
 
 static void one_living_in_a_thousand_costs_a_node_a_block(void **state)
 {

@@ -74,7 +74,8 @@ static void model_remove(struct model *m, struct known *k)
     memmove(m->known + i, m->known + i + 1, (m->count - i) * sizeof *m->known);
 }
 
-/* Few tokens of few bytes, so that prefixes are shared and subjects come again; sometimes odd bytes. */
+/* Few tokens of few bytes, so that prefixes are shared and subjects come again; sometimes odd
+ * bytes. */
 static struct bytes some_subject(struct prng *p, char at[SUBJECT_MAX])
 {
     static const char usual[] = "abc";
