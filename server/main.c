@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c -- the process: what belongs to it alone, and one server in the real world. */
+#include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,8 +51,20 @@ static uint16_t default_workers(void)
                                                       : workers);
 }
 
+/* A server whose log can not be written does not start. The logger itself opens it later. */
+static bool can_log(const char *path)
+{
+    int fd = path == NULL ? -1 : open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    if (path == NULL || (fd >= 0 && close(fd) == 0))
+        return true;
+    fprintf(stderr, "nats-server: error opening file: open %s: %s\n", path, strerror(errno));
+    return false;
+}
+
 static int run(struct options *options, const char *argv0)
 {
+    if (!can_log(options->log.file))
+        return 1;
     if (options->workers == 0)
         options->workers = default_workers();
     struct world *world = host_new();

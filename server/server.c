@@ -2,13 +2,9 @@
 /* server.c -- from options to actors: what is spawned where, and who knows whom. */
 #include "server/server.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "actors/account/account.h"
 #include "actors/client/client.h"
@@ -210,17 +206,6 @@ static void announce(struct server *s)
     LOG_INFO(log, "Server is ready");
 }
 
-/* A server whose log can not be written does not start. The logger itself opens it later. */
-static int check_log_file(const char *path, struct text *problem)
-{
-    int fd = path == NULL ? -1 : open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-    if (path == NULL || (fd >= 0 && close(fd) == 0))
-        return 0;
-    int status = -errno;
-    text_add(problem, "error opening file: open %s: %s", path, strerror(-status));
-    return status;
-}
-
 static void start_logger(struct server *s, const struct server_wiring *wiring)
 {
     const struct options_log *o = &s->options->log;
@@ -256,7 +241,7 @@ static int start_monitor(struct server *s, struct text *problem)
 static int start_actors(struct server *s, const struct server_wiring *wiring, struct text *problem)
 {
     const struct options *o = s->options;
-    s->log.silent = !wiring->logs || check_log_file(o->log.file, problem) != 0;
+    s->log.silent = !wiring->logs;
     if (!s->log.silent)
         start_logger(s, wiring);
     s->log.debug = o->log.debug;
@@ -279,9 +264,7 @@ static int start_actors(struct server *s, const struct server_wiring *wiring, st
     int watched = lifecycle_spawn(&lifecycle, &s->lifecycle);
     if (watched != 0)
         text_add(problem, "signals can not be watched: %s", strerror(-watched));
-    if (status != 0 || watched != 0)
-        return status != 0 ? status : watched;
-    return wiring->logs && s->log.silent ? -EIO : 0; /* check_log_file has said why */
+    return status != 0 ? status : watched;
 }
 
 static void open_listeners(struct server *s)
