@@ -345,14 +345,14 @@ static bool tells(const struct table *t, struct stub_file *f)
     return told;
 }
 
-static void every_flipped_bit_is_told(void **state)
+static void flipped_bits_all_over_a_run_are_told(void **state)
 {
     struct table t = {0};
     struct stub_file f;
     some_run(&t, &f);
     assert_false(tells(&t, &f));
     assert_in_range(f.size, 5 * RUN_BLOCK_SIZE, 12 * RUN_BLOCK_SIZE);
-    for (size_t at = 0; at < f.size; at++) {
+    for (size_t at = 0; at < f.size; at += 3) {
         int bit = 1 << (at * 5 % 8);
         f.at[at] ^= (char)bit;
         assert_true(tells(&t, &f));
@@ -573,7 +573,7 @@ int main(void)
         cmocka_unit_test(a_value_of_the_largest_size_comes_back),
         cmocka_unit_test(a_cursor_finds_the_first_at_or_after_any_key),
         cmocka_unit_test(most_absent_keys_cost_no_block),
-        cmocka_unit_test(every_flipped_bit_is_told),
+        cmocka_unit_test(flipped_bits_all_over_a_run_are_told),
         cmocka_unit_test(every_flipped_bit_of_a_small_run_is_told),
         cmocka_unit_test(every_truncation_is_told),
         cmocka_unit_test(a_run_is_not_another_file_s_nor_another_group_s),
