@@ -104,6 +104,14 @@ static inline void images_put(struct images *m, const struct entry *e, uint64_t 
     m->block_position += r->size;
 }
 
+/* The group's last entry is written once more, as it is when another leader's replaces it: its
+ * records are no run then. */
+static inline void images_step_back(struct images *m, unsigned group)
+{
+    if (m->next_index[group] > 100)
+        m->next_index[group]--;
+}
+
 /* The next entry of a group, with a body of `size` bytes; copy: as one that is carried forward. */
 static inline void images_entry(struct images *m, unsigned group, uint32_t size, bool copy)
 {
