@@ -35,10 +35,12 @@ static char *head_add(struct buffer *b, size_t size, uint8_t flags)
     return at;
 }
 
-/* Whether the body has a head of this size and form with no other flags than these. */
-static bool head_is_good(struct bytes body, size_t size, unsigned flags)
+/* 0: the body has a head of this size with no other flags than these. */
+static int head_check(struct bytes body, size_t size, unsigned flags)
 {
-    return body.size >= size && (uint8_t)body.at[0] == FORM && ((uint8_t)body.at[1] & ~flags) == 0;
+    if (body.size > 0 && (uint8_t)body.at[0] != FORM)
+        return -ENOTSUP;
+    return body.size >= size && ((uint8_t)body.at[1] & ~flags) == 0 ? 0 : -EBADMSG;
 }
 
 void stream_config_write(struct buffer *b, const struct stream_config *c)
@@ -52,7 +54,10 @@ void stream_config_write(struct buffer *b, const struct stream_config *c)
 
 int stream_config_read(struct bytes body, struct stream_config *ret)
 {
-    if (!head_is_good(body, CONFIG_SIZE, 0) || get_u16(body.at + 2) != 0)
+    int r = head_check(body, CONFIG_SIZE, 0);
+    if (r != 0)
+        return r;
+    if (get_u16(body.at + 2) != 0)
         return -EBADMSG;
     size_t rules = get_u32(body.at + 4);
     size_t left = body.size - CONFIG_SIZE;
@@ -81,7 +86,10 @@ void stream_delete_write(struct buffer *b, const uint64_t *seqs, uint32_t count,
 
 int stream_delete_read(struct bytes body, struct stream_delete *ret)
 {
-    if (!head_is_good(body, DELETE_SIZE, DELETE_ERASE) || get_u16(body.at + 2) != 0)
+    int r = head_check(body, DELETE_SIZE, DELETE_ERASE);
+    if (r != 0)
+        return r;
+    if (get_u16(body.at + 2) != 0)
         return -EBADMSG;
     struct stream_delete d = {
         .erase = (body.at[1] & DELETE_ERASE) != 0,
@@ -113,7 +121,10 @@ void stream_purge_write(struct buffer *b, const struct stream_purge *p)
 
 int stream_purge_read(struct bytes body, struct stream_purge *ret)
 {
-    if (!head_is_good(body, PURGE_SIZE, 0) || get_u32(body.at + 4) != 0)
+    int r = head_check(body, PURGE_SIZE, 0);
+    if (r != 0)
+        return r;
+    if (get_u32(body.at + 4) != 0)
         return -EBADMSG;
     size_t filter = get_u16(body.at + 2);
     uint64_t up_to = get_u64(body.at + 8);
@@ -135,8 +146,10 @@ void stream_skip_write(struct buffer *b, const struct stream_skip *s)
 
 int stream_skip_read(struct bytes body, struct stream_skip *ret)
 {
-    if (!head_is_good(body, SKIP_SIZE, 0) || body.size != SKIP_SIZE || get_u16(body.at + 2) != 0 ||
-        get_u32(body.at + 4) != 0)
+    int r = head_check(body, SKIP_SIZE, 0);
+    if (r != 0)
+        return r;
+    if (body.size != SKIP_SIZE || get_u16(body.at + 2) != 0 || get_u32(body.at + 4) != 0)
         return -EBADMSG;
     struct stream_skip s = {.from = get_u64(body.at + 8), .to = get_u64(body.at + 16)};
     if (!seq_is_good(s.from) || !seq_is_good(s.to) || s.from > s.to)
@@ -157,7 +170,10 @@ void stream_source_write(struct buffer *b, const struct stream_source *s)
 
 int stream_source_read(struct bytes body, struct stream_source *ret)
 {
-    if (!head_is_good(body, SOURCE_SIZE, SOURCE_RESET) || get_u16(body.at + 6) != 0)
+    int r = head_check(body, SOURCE_SIZE, SOURCE_RESET);
+    if (r != 0)
+        return r;
+    if (get_u16(body.at + 6) != 0)
         return -EBADMSG;
     size_t identity = get_u16(body.at + 4);
     if (identity > STREAM_IDENTITY_MAX || identity != body.size - SOURCE_SIZE)
@@ -176,7 +192,10 @@ void stream_rules_version_write(struct buffer *b, uint32_t version)
 
 int stream_rules_version_read(struct bytes body, uint32_t *ret)
 {
-    if (!head_is_good(body, RULES_SIZE, 0) || body.size != RULES_SIZE || get_u16(body.at + 2) != 0)
+    int r = head_check(body, RULES_SIZE, 0);
+    if (r != 0)
+        return r;
+    if (body.size != RULES_SIZE || get_u16(body.at + 2) != 0)
         return -EBADMSG;
     *ret = get_u32(body.at + 4);
     return 0;

@@ -75,7 +75,8 @@ void stream_source_write(struct buffer *b, const struct stream_source *s);
 /* RULES: the version of apply's rules from here on. */
 void stream_rules_version_write(struct buffer *b, uint32_t version);
 
-/* What is read points into body. -EBADMSG: no such body. */
+/* What is read points into body. -EBADMSG: no such body; -ENOTSUP: of a form that is not known
+ * here. */
 int stream_config_read(struct bytes body, struct stream_config *ret)
     __attribute__((warn_unused_result));
 int stream_delete_read(struct bytes body, struct stream_delete *ret)

@@ -209,10 +209,13 @@ size_t dedup_expire(struct dedup *d, int64_t time_ns, size_t max)
     size_t gone = 0;
     for (; gone < max && d->count > 0 && place(d, 0)->time_ns <= time_ns; gone++)
         drop_oldest(d);
-    if (d->count == 0 && d->capacity > 0)
+    size_t capacity = d->capacity;
+    while (capacity > RING_FIRST && d->count <= capacity / 8)
+        capacity /= 2;
+    if (d->count == 0)
         dedup_done(d);
-    else if (gone > 0 && d->capacity > RING_FIRST && d->count <= d->capacity / 8)
-        resize(d, d->capacity / 4 > RING_FIRST ? d->capacity / 4 : RING_FIRST);
+    else if (gone > 0 && capacity <= d->capacity / 4)
+        resize(d, capacity);
     return gone;
 }
 

@@ -18,6 +18,7 @@ struct group *group_new(const struct group_options *options)
     g->log = options->log;
     g->events = options->events != NULL ? options->events : &nobody;
     g->context = options->context;
+    g->slice = options->slice > 0 ? options->slice : GROUP_SLICE;
     g->counters.rules_version = GROUP_RULES_VERSION;
     g->counters.time_ns = INT64_MIN;
     g->now_ns = INT64_MIN;
@@ -146,7 +147,7 @@ static int expire_before(struct group *g, const struct entry *e, uint32_t *budge
 int group_apply(struct group *g, const struct entry *e, struct applied *ret)
 {
     CHECK(e->gid == g->gid && e->index == g->counters.applied + 1);
-    uint32_t budget = GROUP_SLICE;
+    uint32_t budget = g->slice;
     struct applied applied = {0};
     g->now_ns = e->time_ns > g->counters.time_ns ? e->time_ns : g->counters.time_ns;
     int r = expire_before(g, e, &budget);

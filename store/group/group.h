@@ -129,6 +129,7 @@ struct group_options {
     struct msglog *log;                /* borrowed; lives longer than the group */
     const struct group_events *events; /* borrowed; NULL: nobody follows */
     void *context;
+    uint32_t slice; /* messages that may go in one call; 0: GROUP_SLICE. Decides nothing else. */
 };
 
 struct group *group_new(const struct group_options *options);
@@ -136,10 +137,13 @@ void group_free(struct group **group);
 
 /* Applies the entry with the index after the last one. Call again with the same entry, until it
  * says 0 or fails, when it says
- *   -EAGAIN       pages are on their way, and nothing has changed in the step that needs them
+ *   -EAGAIN       pages are on their way, and nothing has changed in the step that needs them (but
+ *   for
+ *                 a purge up to a sequence, of which a part may be done)
  *   -EINPROGRESS  a slice is done
  * 0: it is applied, ret says what came of it. -EBADMSG: the entry, or what it needs to know of the
- * messages, is unreadable; nothing has changed, and the group can not go on. Kinds that have no
+ * messages, is unreadable; -ENOTSUP: it is of a kind, form or version that is not known here. Then
+ * the group can not go on. Kinds that have no
  * index of their own are none of its. Bodies of a batch's parts stay (but for a memory stream's)
  * until the entry after it. */
 int group_apply(struct group *g, const struct entry *e, struct applied *ret)
@@ -185,10 +189,11 @@ void group_remove_acked(struct group *g, uint64_t seq);
  * O(1). */
 uint64_t group_state_hash(const struct group *g);
 /* All of the state that is not in messages or consumers; the group is not busy.
- * docs/formats/group.md. */
+ * docs/formats/entries.md. */
 void group_write(const struct group *g, struct buffer *b);
 /* Into a new group, whose log is as it was then. -EBADMSG: nothing that group_write makes, or of
- * another log; the group can then only be freed. */
+ * another log; -ENOTSUP: of a form, or of rules of apply, that are not known here. Then the group
+ * can only be freed. */
 int group_read(struct group *g, struct bytes bytes) __attribute__((warn_unused_result));
 
 /* The invariants of what is in memory. */

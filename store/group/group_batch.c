@@ -124,9 +124,9 @@ static int apply_last(struct group *g, const struct entry *e, struct applied *re
 int apply_batch(struct group *g, const struct entry *e, struct applied *ret)
 {
     struct batch *b = &g->batch;
-    if ((e->flags & BATCH_FIRST) && !g->work.begun && !g->work.judged)
+    if (e->flags & BATCH_FIRST) {
         group_drop_batch(g);
-    else if (!(e->flags & BATCH_FIRST) && b->count == 0) {
+    } else if (b->count == 0) {
         group_refuse(ret, REFUSAL_BATCH_INCOMPLETE);
         return 0;
     }

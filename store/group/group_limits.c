@@ -89,7 +89,9 @@ int64_t group_age_time(const struct group *g, const struct msglog_state *s)
 {
     if (s->msgs == 0)
         return AGE_NONE;
-    return s->first_seq >= g->age_seq ? s->first_time_ns : g->age_time_ns;
+    if (s->first_seq < g->age_seq || (s->first_seq == g->age_seq && g->age_time_ns != AGE_UNKNOWN))
+        return g->age_time_ns;
+    return s->first_time_ns != 0 ? s->first_time_ns : AGE_UNKNOWN;
 }
 
 /* One message, if one is too old: 0 and *ret_more says so. */

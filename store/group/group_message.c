@@ -59,9 +59,10 @@ void group_remove(struct group *g, const struct stored_stat *s, enum group_reaso
 int group_compact(struct group *g, uint64_t seq, enum group_reason reason)
 {
     int r = msglog_compact(g->log, seq);
+    if (r == 0 || r == -EAGAIN || r == -EINPROGRESS)
+        g->work.begun = true; /* what is gone stays gone */
     if (r != 0)
         return r;
-    g->work.begun = true;
     ttl_table_remove_below(&g->ttl, seq);
     if (g->age_seq < seq)
         g->age_time_ns = AGE_UNKNOWN;

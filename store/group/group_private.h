@@ -79,6 +79,7 @@ struct group {
     struct msglog *log;                /* borrowed */
     const struct group_events *events; /* borrowed */
     void *context;
+    uint32_t slice;
 
     struct group_counters counters;
     int64_t now_ns; /* log time, of the entry that is being applied */
@@ -147,13 +148,15 @@ struct publish {
 };
 
 /* What the parts before have taken already. */
+struct staged_part {
+    struct bytes subject;
+    struct bytes msg_id;
+};
+
 struct staged {
     uint32_t count;
     uint64_t bytes;
-    struct staged_part {
-        struct bytes subject;
-        struct bytes msg_id;
-    } *parts; /* given */
+    struct staged_part *parts; /* given */
 };
 
 int publish_read(const struct entry *e, struct publish *ret) __attribute__((warn_unused_result));

@@ -12,7 +12,7 @@
  *                 x x x x x . . x . . x  .  .  .  .   + the message
  *                 by count or bytes │ x: of its subject
  *
- *             More than GROUP_SLICE of them go in slices before it comes. What has gone then is no
+ *             More of them than a slice go in slices before it comes. What has gone then is no
  *             longer there to be decided again, so each slice begins from the start.
  */
 #include <errno.h>
@@ -88,7 +88,7 @@ void publish_settle(struct group *g, struct publish *p)
 
 static bool plan_is_full(const struct group *g)
 {
-    return g->plan.count >= GROUP_SLICE;
+    return g->plan.count >= g->slice;
 }
 
 static void take(struct group *g, struct room *room, const struct stored_stat *s,

@@ -71,11 +71,10 @@ static int purge_below(struct group *g, const struct stream_purge *p)
 {
     struct msglog_state before = group_log_state(g);
     uint64_t seq = p->up_to > 0 ? p->up_to : before.last_seq + 1;
-    if (seq <= before.first_seq)
+    if (seq <= before.first_seq && !g->work.begun)
         return 0;
     int r = group_compact(g, seq, GROUP_BY_PURGE);
-    if (r == 0)
-        g->work.removed = before.msgs - group_log_state(g).msgs;
+    g->work.removed += before.msgs - group_log_state(g).msgs;
     return r;
 }
 
@@ -100,8 +99,7 @@ static int count_matches(struct group *g, struct bytes filter)
         work->left = totals.msgs;
         return r == -ENOENT ? 0 : r;
     }
-    int r =
-        msglog_subjects(g->log, filter, buffer_view(&work->after), GROUP_SLICE, add_matches, work);
+    int r = msglog_subjects(g->log, filter, buffer_view(&work->after), g->slice, add_matches, work);
     work_advance(work); /* what was counted stays counted, also when a page is missing */
     return r;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* group_state.c -- the state of a group that is not in messages, as bytes:
- * docs/formats/group.md. */
+/* group_state.c -- the state of a group that is not in messages: docs/formats/entries.md. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,7 +11,7 @@
 
 static uint64_t seed_of(const struct group *g)
 {
-    return checksum_seed(g->gid, FORM, 0x67726f7570);
+    return checksum_seed(g->gid, 0x67726f7570, 0);
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -69,15 +68,15 @@ void group_write(const struct group *g, struct buffer *b)
 static int read_counters(struct cursor *c, struct group_counters *ret)
 {
     if (cursor_u8(c) != FORM)
-        return -EBADMSG;
+        return -ENOTSUP;
     ret->applied = cursor_varint(c);
     ret->term = (uint32_t)cursor_varint_max(c, UINT32_MAX);
     ret->commit = cursor_varint(c);
     ret->time_ns = cursor_svarint(c);
     ret->rules_version = (uint32_t)cursor_varint_max(c, UINT32_MAX);
-    if (c->bad || ret->commit < ret->applied || ret->rules_version > GROUP_RULES_VERSION)
+    if (c->bad || ret->commit < ret->applied)
         return -EBADMSG;
-    return 0;
+    return ret->rules_version <= GROUP_RULES_VERSION ? 0 : -ENOTSUP;
 }
 
 /* Whether the log is the one that this state was of. */
@@ -96,10 +95,12 @@ static int read_rules(struct group *g, struct cursor *c)
 {
     struct stream_rules rules;
     struct bytes section = cursor_section(c);
-    if (c->bad || stream_rules_read(section, &rules) != 0)
+    if (c->bad)
         return -EBADMSG;
-    group_set_rules(g, &rules);
-    return 0;
+    int r = stream_rules_read(section, &rules);
+    if (r == 0)
+        group_set_rules(g, &rules);
+    return r;
 }
 
 static int read_bytes(struct cursor *c, struct buffer *ret, size_t max)

@@ -84,10 +84,9 @@ void stream_rules_write(struct buffer *b, const struct stream_rules *r)
 
 static bool fixed_is_good(const char *at)
 {
-    return (uint8_t)at[0] == FORM && (uint8_t)at[1] <= RETENTION_WORK_QUEUE &&
-           (uint8_t)at[2] <= DISCARD_NEW && (get_u32(at + 4) & ~RULES_FLAGS) == 0 &&
-           get_u64(at + 56) <= STREAM_SEQ_MAX && get_u16(at + 68) <= RULES_SOURCES_MAX &&
-           get_u16(at + 70) == 0;
+    return (uint8_t)at[1] <= RETENTION_WORK_QUEUE && (uint8_t)at[2] <= DISCARD_NEW &&
+           (get_u32(at + 4) & ~RULES_FLAGS) == 0 && get_u64(at + 56) <= STREAM_SEQ_MAX &&
+           get_u16(at + 68) <= RULES_SOURCES_MAX && get_u16(at + 70) == 0;
 }
 
 /* The sources at `at`, which rise; false: they do not. */
@@ -109,6 +108,8 @@ static bool read_sources(struct stream_rules *r, const char *at, uint16_t count)
 int stream_rules_read(struct bytes bytes, struct stream_rules *ret)
 {
     const char *at = bytes.at;
+    if (bytes.size > 0 && (uint8_t)at[0] != FORM)
+        return -ENOTSUP;
     if (bytes.size < FIXED_SIZE || !fixed_is_good(at))
         return -EBADMSG;
     size_t name = (uint8_t)at[3];

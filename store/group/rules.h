@@ -72,7 +72,8 @@ void stream_rules_set_sources(struct stream_rules *r, const uint16_t *sources, u
 bool stream_rules_has_source(const struct stream_rules *r, uint16_t number);
 
 void stream_rules_write(struct buffer *b, const struct stream_rules *r);
-/* Into one that is not initialized. -EBADMSG: nothing that stream_rules_write makes. */
+/* Into one that is not initialized. -EBADMSG: nothing that stream_rules_write
+ * makes; -ENOTSUP: of a form that is not known here. */
 int stream_rules_read(struct bytes bytes, struct stream_rules *ret)
     __attribute__((warn_unused_result));
 

@@ -38,7 +38,7 @@ static size_t slot_of(const struct ttl_table *t, uint64_t seq)
 
 static const struct ttl_place *find(const struct ttl_table *t, uint64_t seq)
 {
-    if (t->used == 0)
+    if (t->used == 0 || seq == 0)
         return NULL;
     const struct ttl_place *p = &t->slots[slot_of(t, seq)];
     return p->seq == seq ? p : NULL;
@@ -154,7 +154,7 @@ void ttl_table_remove_below(struct ttl_table *t, uint64_t seq)
         return;
     struct ttl_table kept = {0};
     for (size_t i = 0; i < t->slot_count; i++)
-        if (t->slots[i].seq >= seq)
+        if (t->slots[i].seq != 0 && t->slots[i].seq >= seq)
             ttl_table_add(&kept, t->slots[i].seq, t->slots[i].due_ns);
     ttl_table_done(t);
     *t = kept;

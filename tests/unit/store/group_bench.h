@@ -44,6 +44,7 @@ struct bench {
     unsigned configured;
     unsigned slices; /* -EINPROGRESS */
     bool wanted;     /* the answer to is_wanted */
+    uint32_t slice;  /* of the group */
     /* all facts since the bench was made, folded */
     uint64_t told;
 };
@@ -115,17 +116,26 @@ static const struct group_events bench_events = {
 
 static inline struct group *bench_group(struct bench *b)
 {
-    struct group_options options = {
-        .gid = BENCH_GID, .seed = 5, .log = b->log, .events = &bench_events, .context = b};
+    struct group_options options = {.gid = BENCH_GID,
+                                    .seed = 5,
+                                    .log = b->log,
+                                    .events = &bench_events,
+                                    .context = b,
+                                    .slice = b->slice};
     return group_new(&options);
+}
+
+static inline void bench_init_slice(struct bench *b, uint32_t slice)
+{
+    *b = (struct bench){.term = 1, .now_ns = 1000 * SECOND, .slice = slice};
+    b->log = double_new(3);
+    b->group = bench_group(b);
+    stream_rules_init(&b->rules, BYTES("S"));
 }
 
 static inline void bench_init(struct bench *b)
 {
-    *b = (struct bench){.term = 1, .now_ns = 1000 * SECOND};
-    b->log = double_new(3);
-    b->group = bench_group(b);
-    stream_rules_init(&b->rules, BYTES("S"));
+    bench_init_slice(b, 0);
 }
 
 static inline void bench_done(struct bench *b)

@@ -117,8 +117,14 @@ void msglog_remove(struct msglog *log, const struct stored_stat *s)
 
 int msglog_compact(struct msglog *log, uint64_t seq)
 {
+    struct msglog_state s;
     if (misses(log, 1, seq, no_text))
         return -EAGAIN;
+    msglog_state(log, &s);
+    if (log->page_rounds > 0 && seq <= s.last_seq && s.first_seq + 1 < seq) {
+        msglog_memory_compact(log->memory, s.first_seq + 1); /* what is not all goes in slices */
+        return -EINPROGRESS;
+    }
     msglog_memory_compact(log->memory, seq);
     return 0;
 }
