@@ -143,9 +143,8 @@ void group_free(struct group **group);
  *   -EINPROGRESS  a slice is done
  * 0: it is applied, ret says what came of it. -EBADMSG: the entry, or what it needs to know of the
  * messages, is unreadable; -ENOTSUP: it is of a kind, form or version that is not known here. Then
- * the group can not go on. Kinds that have no
- * index of their own are none of its. Bodies of a batch's parts stay (but for a memory stream's)
- * until the entry after it. */
+ * the group can not go on. Kinds that have no index of their own are none of its. Bodies of a
+ * batch's parts stay (but for a memory stream's) until the entry after it. */
 int group_apply(struct group *g, const struct entry *e, struct applied *ret)
     __attribute__((warn_unused_result));
 
