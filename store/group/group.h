@@ -138,8 +138,7 @@ void group_free(struct group **group);
 /* Applies the entry with the index after the last one. Call again with the same entry, until it
  * says 0 or fails, when it says
  *   -EAGAIN       pages are on their way, and nothing has changed in the step that needs them (but
- *   for
- *                 a purge up to a sequence, of which a part may be done)
+ *                 for a purge up to a sequence, of which a part may be done)
  *   -EINPROGRESS  a slice is done
  * 0: it is applied, ret says what came of it. -EBADMSG: the entry, or what it needs to know of the
  * messages, is unreadable; -ENOTSUP: it is of a kind, form or version that is not known here. Then
