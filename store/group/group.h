@@ -107,13 +107,14 @@ struct group_events {
     void (*removed_below)(void *context, uint64_t seq, enum group_reason reason);
     /* Sequences up to seq will never be. */
     void (*skipped)(void *context, uint64_t seq);
-    /* A purge is done; filter as in its entry. After the facts about its messages. */
-    void (*purged)(void *context, struct bytes filter);
+    /* A purge is done, after the facts about its messages; filter as in its entry. first_match is the
+     * first message left that matches, or the last sequence + 1. */
+    void (*purged)(void *context, struct bytes filter, uint64_t first_match);
     /* The rules have been changed. */
     void (*configured)(void *context, const struct stream_rules *rules);
 
-    /* With retention by interest: whether a consumer wants messages of this subject. */
-    bool (*is_wanted)(void *context, struct bytes subject);
+    /* With retention by interest: whether a consumer wants this message, which would get seq. */
+    bool (*is_wanted)(void *context, uint64_t seq, struct bytes subject);
     /* An entry of one of the consumers' kinds: as group_apply does it. group_now is its log
      * time. */
     int (*apply)(void *context, const struct entry *e, struct applied *ret);

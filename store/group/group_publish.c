@@ -32,7 +32,8 @@ struct room {
 bool group_wants(const struct group *g, struct bytes subject)
 {
     return g->rules.retention != RETENTION_INTEREST ||
-           (g->events->is_wanted != NULL && g->events->is_wanted(g->context, subject));
+           (g->events->is_wanted != NULL &&
+            g->events->is_wanted(g->context, group_log_state(g).last_seq + 1, subject));
 }
 
 int publish_read(const struct entry *e, struct publish *ret)

@@ -59,7 +59,7 @@ int apply_delete(struct group *g, const struct entry *e, struct applied *ret)
 
 /* --- purge ------------------------------------------------------------------------------------ */
 
-enum purge_phase { PURGE_COUNT, PURGE_WALK };
+enum purge_phase { PURGE_COUNT, PURGE_WALK, PURGE_FIRST };
 
 static bool is_all(const struct stream_purge *p)
 {
@@ -152,6 +152,38 @@ static int purge_matching(struct group *g, const struct stream_purge *p, uint32_
     return walk(g, p, budget);
 }
 
+/* The first message that is left and matches, which consumers go on from. */
+static int find_first(struct group *g, const struct stream_purge *p, uint64_t *ret_seq)
+{
+    struct bytes subject = p->filter;
+    struct filter filter = {&subject, is_all(p) ? 0 : 1};
+    struct msglog_state state = group_log_state(g);
+    if (g->work.phase != PURGE_FIRST) {
+        g->work.phase = PURGE_FIRST;
+        g->work.cursor = state.first_seq;
+    }
+    struct stored stored = {.seq = state.last_seq + 1};
+    int r = -ENOENT;
+    if (is_all(p))
+        stored.seq = state.first_seq;
+    else if (g->work.cursor <= state.last_seq)
+        r = msglog_next(g->log, &filter, g->work.cursor, state.last_seq, &stored);
+    if (r == -EINPROGRESS)
+        g->work.cursor = stored.seq;
+    if (r != 0 && r != -ENOENT)
+        return r;
+    *ret_seq = r == 0 || is_all(p) ? stored.seq : state.last_seq + 1;
+    return 0;
+}
+
+static int purge(struct group *g, const struct stream_purge *p, uint32_t *budget)
+{
+    if (p->up_to == 1 || g->work.phase == PURGE_FIRST)
+        return 0; /* nothing is before the first; or it is done */
+    return is_all(p) && (p->up_to > 0 || p->keep == 0) ? purge_below(g, p)
+                                                       : purge_matching(g, p, budget);
+}
+
 int apply_purge(struct group *g, const struct entry *e, uint32_t *budget, struct applied *ret)
 {
     struct stream_purge p;
@@ -166,16 +198,14 @@ int apply_purge(struct group *g, const struct entry *e, uint32_t *budget, struct
         group_refuse(ret, REFUSAL_PURGE_FORBIDDEN);
         return 0;
     }
-    if (p.up_to == 1)
-        r = 0; /* nothing is before the first */
-    else if (is_all(&p) && (p.up_to > 0 || p.keep == 0))
-        r = purge_below(g, &p);
-    else
-        r = purge_matching(g, &p, budget);
+    uint64_t first_match = 0;
+    r = purge(g, &p, budget);
+    if (r == 0)
+        r = find_first(g, &p, &first_match);
     if (r != 0)
         return r;
     if (g->events->purged != NULL)
-        g->events->purged(g->context, p.filter);
+        g->events->purged(g->context, p.filter, first_match);
     ret->outcome = APPLIED_CHANGED;
     ret->removed = g->work.removed;
     return 0;

@@ -85,11 +85,18 @@ static void on_skipped(void *context, uint64_t seq)
     tell(b, 40, seq);
 }
 
-static void on_purged(void *context, struct bytes filter)
+static void on_purged(void *context, struct bytes filter, uint64_t first_match)
 {
     struct bench *b = context;
+    struct filter matching = {&filter, filter.size > 0};
+    struct msglog_state s;
+    struct stored first;
+    msglog_state(b->log, &s);
+    if (msglog_memory_next(b->log->memory, &matching, 0, UINT64_MAX, &first) != 0)
+        first.seq = s.last_seq + 1;
+    assert_int_equal(first_match, first.seq);
     b->purged++;
-    tell(b, 41, filter.size);
+    tell(b, 41, first_match);
 }
 
 static void on_configured(void *context, const struct stream_rules *rules)
@@ -98,9 +105,12 @@ static void on_configured(void *context, const struct stream_rules *rules)
     b->configured++;
 }
 
-static bool on_is_wanted(void *context, struct bytes subject)
+static bool on_is_wanted(void *context, uint64_t seq, struct bytes subject)
 {
     struct bench *b = context;
+    struct msglog_state s;
+    msglog_state(b->log, &s);
+    assert_int_equal(seq, s.last_seq + 1);
     return b->wanted;
 }
 
