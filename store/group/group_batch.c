@@ -138,7 +138,7 @@ int apply_batch(struct group *g, const struct entry *e, struct applied *ret)
         return r;
     if (b->count >= GROUP_BATCH_MAX - 1) {
         group_refuse(ret, REFUSAL_BATCH_TOO_LARGE);
-        ret->number = b->count + 1;
+        ret->number = GROUP_BATCH_MAX;
         group_drop_batch(g);
         return 0;
     }

@@ -27,7 +27,7 @@
             "missing sequence for expected last sequence per subject")                         \
     REFUSAL(SCHEDULES_DISABLED, 400, 10188, "message schedules is disabled")                   \
     REFUSAL(SCHEDULER_INVALID, 400, 10212, "message schedules invalid scheduler")              \
-    REFUSAL(SOURCE_HEADER, 400, 10227, "message source header is not allowed")                 \
+    REFUSAL(SOURCE_HEADER, 400, 10227, "message stream source header is not allowed")          \
     REFUSAL(WRONG_LAST_MSG_ID, 400, 10070, "wrong last msg ID: {text}")                        \
     REFUSAL(ROLLUP_FORBIDDEN, 500, 10111, "rollup not permitted")                              \
     REFUSAL(ROLLUP_INVALID, 500, 10111, "rollup value invalid: \"{text}\"")                    \

@@ -115,7 +115,7 @@ static const struct scenario conditions[] = {
      "pub a | Nats-Schedule-Next: purge|Nats-Scheduler: b\n-> 10188 message schedules is disabled\n"
      "pub a | Nats-Schedule-Next: purge|Nats-Scheduler: a\n-> 10212 message schedules invalid scheduler\n"
      "pub a | Nats-Scheduler: a\n-> 10212 message schedules invalid scheduler\n"
-     "pub a | Nats-Stream-Source: T 1\n-> 10227 message source header is not allowed\n= \n"},
+     "pub a | Nats-Stream-Source: T 1\n-> 10227 message stream source header is not allowed\n= \n"},
     {"what nobody wants gets a sequence and is not stored",
      "rules interest=1 window=10 rollup\npub a | Nats-Msg-Id: x\n-> 1\nunwanted\n"
      "pub a | Nats-Msg-Id: y\n-> skipped 2\npub a | Nats-Msg-Id: y\n-> dup 2\n= 1:a\n"
