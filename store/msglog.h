@@ -28,6 +28,9 @@ struct msglog;
 
 enum msglog_form { MSGLOG_FILE, MSGLOG_MEMORY };
 
+#define MSGLOG_FILE_EXTRA 30u /* bytes that count for a message beside its own */
+#define MSGLOG_MEMORY_EXTRA 16u
+
 /* A message that is there. What it points to stays until pages_end (file), or the next change. */
 struct stored {
     uint64_t seq;
@@ -41,24 +44,30 @@ struct stored {
 
 struct msglog_state {
     uint64_t msgs;
-    uint64_t bytes;     /* as nats-server counts: msglog_size of each */
-    uint64_t first_seq; /* of the first that is there; last_seq + 1 when none is */
-    uint64_t last_seq;  /* never goes back; 0: none was ever */
-    int64_t first_time_ns;
+    uint64_t bytes;        /* as nats-server counts: msglog_size of each */
+    uint64_t first_seq;    /* of the first that is there; last_seq + 1 when none is */
+    uint64_t last_seq;     /* never goes back; 0: none was ever */
+    int64_t first_time_ns; /* 0: known when the first message has been looked at */
     int64_t last_time_ns;
     uint64_t deleted;  /* dead sequences between first and last */
     uint64_t subjects; /* distinct ones that have messages */
     uint64_t hash;     /* the sum of stored_hash over those that are there */
 };
 
-/* What a message adds to the state hash of its group: the same in every replica. */
-static inline uint64_t stored_hash(uint64_t seq, int64_t time_ns, uint64_t body_hash)
+/* What a message adds to the state hash of its group: the same in every replica and either form. Its content
+ * is the size of subject, headers and payload: that is known without reading the message. */
+static inline uint64_t stored_hash(uint64_t seq, int64_t time_ns, uint64_t content)
 {
-    return checksum_seed(seq, (uint64_t)time_ns, body_hash);
+    return checksum_seed(seq, (uint64_t)time_ns, content);
 }
 
 /* What counts against limits: file 30 + subject + payload (+ 4 + headers, if any), memory 16 + the same. */
 uint64_t msglog_size(enum msglog_form form, const struct message *m);
+/* What of that size stored_hash takes. */
+static inline uint64_t msglog_content(enum msglog_form form, uint64_t size)
+{
+    return size - (form == MSGLOG_FILE ? MSGLOG_FILE_EXTRA : MSGLOG_MEMORY_EXTRA);
+}
 
 enum msglog_form msglog_form(const struct msglog *log);
 void msglog_state(const struct msglog *log, struct msglog_state *ret);
@@ -78,8 +87,8 @@ void msglog_skip(struct msglog *log, uint64_t to);
 /* s: what msglog_read or msglog_stat said of it in this look-up. */
 struct stored_stat;
 void msglog_remove(struct msglog *log, const struct stored_stat *s);
-/* Everything before seq dies at once, at the cost of chunks, not messages; first_seq becomes seq if that is
- * over last_seq + 1, too. -EAGAIN: the chunk that seq lies in has to come. */
+/* Everything before seq dies; first_seq becomes seq if that is over last_seq + 1, too. All of it goes at once;
+ * less than that in steps, which stay done: -EAGAIN: pages have to come; -EINPROGRESS: a slice is done. */
 int msglog_compact(struct msglog *log, uint64_t seq) __attribute__((warn_unused_result));
 
 /* --- look-ups -------------------------------------------------------------------------------------- */

@@ -170,6 +170,11 @@ static void unlink_message(struct msglog_memory *log, struct memory_message *m)
         memory_subjects_remove(&log->subjects, s);
 }
 
+static uint64_t hash_of(uint64_t seq, int64_t time_ns, const struct message *m)
+{
+    return stored_hash(seq, time_ns, msglog_content(MSGLOG_MEMORY, msglog_size(MSGLOG_MEMORY, m)));
+}
+
 uint64_t msglog_memory_append(struct msglog_memory *log, const struct entry *e,
                               const struct message *m, uint64_t seq)
 {
@@ -192,7 +197,7 @@ uint64_t msglog_memory_append(struct msglog_memory *log, const struct entry *e,
     state->bytes += msglog_size(MSGLOG_MEMORY, m);
     state->last_seq = stored->seq;
     state->last_time_ns = stored->time_ns;
-    state->hash += stored_hash(stored->seq, stored->time_ns, stored->body_hash);
+    state->hash += hash_of(stored->seq, stored->time_ns, m);
     return stored->seq;
 }
 
@@ -211,7 +216,7 @@ static void drop(struct msglog_memory *log, struct slot *slot)
     struct message message = parse(m);
     log->state.msgs--;
     log->state.bytes -= msglog_size(MSGLOG_MEMORY, &message);
-    log->state.hash -= stored_hash(m->seq, m->time_ns, m->body_hash);
+    log->state.hash -= hash_of(m->seq, m->time_ns, &message);
     unlink_message(log, m);
     slot->message = NULL;
     free(m);
@@ -514,7 +519,7 @@ void msglog_memory_check(const struct msglog_memory *log)
         struct message message = parse(m);
         sum.msgs++;
         sum.bytes += msglog_size(MSGLOG_MEMORY, &message);
-        sum.hash += stored_hash(m->seq, m->time_ns, m->body_hash);
+        sum.hash += hash_of(m->seq, m->time_ns, &message);
     }
     const struct msglog_state *s = &log->state;
     CHECK(sum.msgs == s->msgs && sum.bytes == s->bytes && sum.hash == s->hash); /* 4 */

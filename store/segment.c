@@ -35,6 +35,7 @@ struct segments *segments_new(const struct segments_options *options)
     struct segments *s = calloc(1, sizeof *s);
     CHECK(s != NULL);
     s->options = *options;
+    list_init(&s->drops);
     return s;
 }
 
@@ -46,37 +47,41 @@ static void segment_free(struct segment *segment)
     free(segment);
 }
 
-void segments_free(struct segments **at)
-{
-    struct segments *s = *at;
-    *at = NULL;
-    CHECK(s->dropping == 0);
-    for (uint32_t i = 0; i < s->count; i++)
-        segment_free(s->list[i]);
-    free(s->list);
-    free(s);
-}
-
 /* --- dropping ------------------------------------------------------------------------------------- */
 
 struct drop {
+    struct link link;
     struct segments *segments;
     struct segment *segment; /* given */
     void (*done)(void *context);
     void *context;
 };
 
+static void drop_free(struct drop *drop)
+{
+    list_remove(&drop->link);
+    segment_free(drop->segment);
+    free(drop);
+}
+
+static void close_when_dropped(struct segments *s)
+{
+    if (s->closing && list_empty(&s->drops)) {
+        s->closing = false;
+        s->closed(s->closed_context);
+    }
+}
+
 static void on_dropped(void *context)
 {
-    struct drop drop = *(struct drop *)context;
-    free(context);
-    segment_free(drop.segment);
-    struct segments *s = drop.segments;
-    s->dropping--;
-    if (drop.done != NULL)
-        drop.done(drop.context);
-    else if (s->dropping == 0 && s->closed != NULL)
-        s->closed(s->closed_context);
+    struct drop *drop = context;
+    struct segments *s = drop->segments;
+    void (*done)(void *context) = drop->done;
+    void *done_context = drop->context;
+    drop_free(drop);
+    if (done != NULL)
+        done(done_context);
+    close_when_dropped(s);
 }
 
 static void drop(struct segments *s, struct segment *segment, void (*done)(void *context),
@@ -84,20 +89,32 @@ static void drop(struct segments *s, struct segment *segment, void (*done)(void 
 {
     struct drop *d = malloc(sizeof *d);
     CHECK(d != NULL);
-    *d = (struct drop){s, segment, done, context};
-    s->dropping++;
+    *d = (struct drop){.segments = s, .segment = segment, .done = done, .context = context};
+    list_push_back(&s->drops, &d->link);
     pages_drop_file(s->options.pages, &segment->file, on_dropped, d);
 }
 
 void segments_close(struct segments *s, void (*done)(void *context), void *context)
 {
-    s->dropping++; /* so that done comes once, and last */
     while (s->count > 0)
         drop(s, s->list[--s->count], NULL, NULL);
     s->closed = done;
     s->closed_context = context;
-    if (--s->dropping == 0)
-        done(context);
+    s->closing = true;
+    close_when_dropped(s);
+}
+
+void segments_free(struct segments **at)
+{
+    struct segments *s = *at;
+    *at = NULL;
+    struct link *l;
+    while ((l = list_pop_front(&s->drops)) != NULL) /* the pages were freed before they let go */
+        drop_free(LIST_ENTRY(l, struct drop, link));
+    for (uint32_t i = 0; i < s->count; i++)
+        segment_free(s->list[i]);
+    free(s->list);
+    free(s);
 }
 
 /* --- the list ------------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #ifndef STORE_SEGMENT_STATE_H
 #define STORE_SEGMENT_STATE_H
 
+#include "runtime/base/list.h"
 #include "store/segment.h"
 
 struct segment_chunk {
@@ -39,7 +40,8 @@ struct segments {
     struct segment **list; /* given, in order */
     uint32_t count;
     uint32_t capacity;
-    uint32_t dropping; /* files that the pages have not let go */
+    struct link drops; /* files that the pages have not let go */
+    bool closing;
     void (*closed)(void *context);
     void *closed_context;
 };

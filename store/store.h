@@ -24,6 +24,7 @@
 
 #include "runtime/base/bytes.h"
 #include "runtime/base/disk.h"
+#include "runtime/base/list.h"
 #include "store/format/entry.h"
 #include "store/msglog.h"
 #include "store/pages.h"
@@ -40,10 +41,10 @@ struct store_group;
 enum store_sync { STORE_SYNC_ALWAYS, STORE_SYNC_INTERVAL };
 
 struct store_options {
-    const struct disk *disk;      /* borrowed */
-    const char *path;             /* copied; is made when it is not there */
-    uint64_t seed;                /* of hash tables: from the world's entropy */
-    uint8_t uuid[16];             /* of a store that has to be made: from the world's entropy */
+    const struct disk *disk; /* borrowed */
+    const char *path;        /* copied; is made when it is not there; without a slash at its end */
+    uint64_t seed;           /* of hash tables: from the world's entropy */
+    uint8_t uuid[16];        /* of a store that has to be made: from the world's entropy */
     uint64_t journal_file_bytes;  /* 0: 32 MiB */
     uint64_t replay_debt_bytes;   /* 0: 64 MiB */
     uint64_t replay_debt_records; /* 0: 400,000 */
@@ -134,29 +135,33 @@ struct store_append {
     struct bytes body;
     int64_t now_ns;
     /* status 0: applied, and `applied` says what came of it (a refusal is one, too); -EIO: the store has
-     * failed, and the entry may or may not be there after a start. From store_turn alone. */
+     * failed, and the entry may or may not be there after a start; -ENOENT: the group was deleted; -EROFS:
+     * it turned out to be damaged. Never from inside store_append. */
     void (*done)(struct store_append *a, int status, const struct applied *applied);
     void *context;
-    struct store_append *next; /* the store's */
+    struct store_append *next; /* the store's, like the one below */
+    uint64_t index;
 };
 
 /* 0: taken; else not taken, and done is not called: -EAGAIN (too much under way, or the journal is full:
- * later), -EMSGSIZE, -EIO (failed), -EROFS (the group is damaged). */
+ * later), -EMSGSIZE, -EIO (failed), -EROFS (the group is damaged), -ENOENT (it is being deleted). */
 int store_append(struct store *s, struct store_group *g, struct store_append *a)
     __attribute__((warn_unused_result));
 
 /* --- look-ups ---------------------------------------------------------------------------------------- */
 
 /* run is called, maybe several times, with the group loaded; it looks up what it wants in the group and
- * its log, which say -EAGAIN when pages have to come, and returns that, or what it found. Then done is
- * called: at once, or from store_turn. */
+ * its log, which say -EAGAIN when pages have to come, and returns that, or what it found. It may stop
+ * with -EINPROGRESS to go on in a later turn. Then done is called: at once, or from store_turn; with
+ * -EBADMSG, without run, when the group's state is unreadable. */
 struct store_look {
     int (*run)(struct store_look *look, struct group *group, struct msglog *log);
     void (*done)(struct store_look *look, int status);
     void *context;
     struct store_group *group;
-    struct page_wait wait; /* the store's */
-    struct store *store;   /* the store's */
+    struct page_wait wait; /* the store's, like those below */
+    struct store *store;
+    struct link link;
 };
 void store_look(struct store *s, struct store_group *g, struct store_look *look);
 

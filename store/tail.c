@@ -55,6 +55,20 @@ size_t tail_rank(const struct tail *t, uint64_t seq)
     return low;
 }
 
+size_t tail_rank_of_index(const struct tail *t, uint64_t index)
+{
+    size_t low = 0;
+    size_t high = t->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (tail_at(t, middle)->index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 const struct tail_entry *tail_find(const struct tail *t, uint64_t seq)
 {
     size_t nth = tail_rank(t, seq);

@@ -5,7 +5,7 @@
  *             image). Sequences are nearly always without gaps, so the place of one is guessed from
  *             the distance to the first, and searched for only when the guess is wrong. A message that is
  *             removed stays in the ring: whether it is dead the log's set of dead sequences says.
- * Invariants  1 sequences rise
+ * Invariants  1 sequences rise, and indexes do not fall
  *             2 nothing is moved while it is in the ring, but by growth
  * Bounds      56 bytes a message; as many as the journal holds.
  */
@@ -42,6 +42,8 @@ void tail_push(struct tail *t, const struct tail_entry *e);
 const struct tail_entry *tail_find(const struct tail *t, uint64_t seq);
 /* How many have a lower sequence: the nth of the first that has not. */
 size_t tail_rank(const struct tail *t, uint64_t seq);
+/* The same for indexes of entries, which do not fall. */
+size_t tail_rank_of_index(const struct tail *t, uint64_t index);
 /* Those below seq leave the ring. */
 void tail_drop_below(struct tail *t, uint64_t seq);
 void tail_check(const struct tail *t);

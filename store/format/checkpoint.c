@@ -23,6 +23,7 @@ void checkpoint_write(struct buffer *b, const struct checkpoint *c)
     buffer_u64(b, (uint64_t)c->last_time_ns);
     buffer_u64(b, c->drained);
     buffer_u64(b, c->next_file);
+    buffer_u64(b, c->messages_hash);
     buffer_u64(b, c->state_hash);
     for (int i = 0; i < CHECKPOINT_SECTIONS; i++) {
         size_t begun = buffer_section_begin(b);
@@ -47,6 +48,7 @@ int checkpoint_read(struct bytes body, struct checkpoint *ret)
     c.last_time_ns = (int64_t)cursor_u64(&cursor);
     c.drained = cursor_u64(&cursor);
     c.next_file = cursor_u64(&cursor);
+    c.messages_hash = cursor_u64(&cursor);
     c.state_hash = cursor_u64(&cursor);
     for (int i = 0; i < CHECKPOINT_SECTIONS; i++)
         c.sections[i] = cursor_section(&cursor);

@@ -38,9 +38,10 @@ struct checkpoint {
     uint64_t last_seq;
     int64_t first_time_ns;
     int64_t last_time_ns;
-    uint64_t drained;    /* messages up to this sequence are in segments, and all live ones are */
-    uint64_t next_file;  /* numbers from here on have not been used by what a checkpoint names */
-    uint64_t state_hash; /* 0: not kept */
+    uint64_t drained;   /* messages up to this sequence are in segments, and all live ones are */
+    uint64_t next_file; /* numbers from here on have not been used by what a checkpoint names */
+    uint64_t messages_hash; /* sum of stored_hash */
+    uint64_t state_hash;    /* group_state_hash */
     struct bytes sections[CHECKPOINT_SECTIONS];
 };
 

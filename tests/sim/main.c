@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c -- the simulator program: runs scenarios from seeds, each seed twice, and compares.
  *
- *   sim [--runs N] [--seed S] [--scenario NAME] [--digest-file FILE] [--once] [--trace N] [--logs] [--list]
+ *   sim [--runs N] [--seed S] [--scenario NAME] [--store] [--digest-file FILE] [--once] [--trace N]
+ *       [--logs] [--list]
  *
  * The first run records, the second is compared with it record by record while it runs. In debug
  * builds the two fill free memory with different bytes. Ends with 1 when any run failed.
@@ -25,6 +26,7 @@ struct arguments {
     uint64_t seed;
     bool seeded;
     const char *scenario; /* NULL: all that are not slow */
+    bool store;           /* those about the store alone */
     const char *digest_file;
     bool once;
     bool list;
@@ -145,7 +147,9 @@ static struct outcome run_seed(const struct scenario *scenario, uint64_t seed,
 
 static bool chosen(const struct scenario *scenario, const struct arguments *args)
 {
-    return args->scenario == NULL ? !scenario->slow : strcmp(args->scenario, scenario->name) == 0;
+    if (args->scenario != NULL)
+        return strcmp(args->scenario, scenario->name) == 0;
+    return !scenario->slow && (scenario->store || !args->store);
 }
 
 static int run_all(const struct arguments *args, FILE *digests)
@@ -192,8 +196,9 @@ static void list(void)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: sim [--runs N] [--seed S] [--scenario NAME] [--digest-file FILE]\n"
-                    "           [--once] [--verbose] [--trace N] [--logs] [--list]\n");
+    fprintf(stderr,
+            "usage: sim [--runs N] [--seed S] [--scenario NAME] [--store] [--once] [--verbose]\n"
+            "           [--trace N] [--logs] [--digest-file FILE] [--list]\n");
     return 2;
 }
 
@@ -208,6 +213,8 @@ static int read_argument(struct arguments *args, const char *word, const char *v
         return args->logs = true;
     if (strcmp(word, "--verbose") == 0)
         return args->verbose = true;
+    if (strcmp(word, "--store") == 0)
+        return args->store = true;
     if (value == NULL)
         return 0;
     if (strcmp(word, "--runs") == 0)
@@ -258,9 +265,9 @@ int main(int argc, char **argv)
         perror(args.digest_file);
         return 2;
     }
-    printf("sim: seed %" PRIu64 "; replay: ./dev sim --seed %" PRIu64 " --runs %" PRIu64 "%s%s\n",
-           args.seed, args.seed, args.runs, args.scenario != NULL ? " --scenario " : "",
-           args.scenario != NULL ? args.scenario : "");
+    printf("sim: seed %" PRIu64 "; replay: ./dev sim --seed %" PRIu64 " --runs %" PRIu64 "%s%s%s\n",
+           args.seed, args.seed, args.runs, args.store ? " --store" : "",
+           args.scenario != NULL ? " --scenario " : "", args.scenario != NULL ? args.scenario : "");
     fflush(stdout);
     int status = run_all(&args, digests);
     if (digests != NULL && fclose(digests) != 0)

@@ -36,8 +36,9 @@ struct scenario {
     const char *story;
     void (*run)(struct run *run);
     sim_payload_fn *payload;
-    bool slow; /* not among the default ones */
-    bool calm; /* options are not drawn: the scenario sets what is rough itself */
+    bool slow;  /* not among the default ones */
+    bool calm;  /* options are not drawn: the scenario sets what is rough itself */
+    bool store; /* among those of --store */
 };
 
 extern const struct scenario scenarios[];

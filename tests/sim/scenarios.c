@@ -5,13 +5,17 @@
 #include "tests/sim/broker.h"
 #include "tests/sim/scenario.h"
 
-#define ROW(name, run, story)                           \
-    {                                                   \
-#name, story, run, broker_payload, false, false \
+#define ROW(name, run, story)                                  \
+    {                                                          \
+#name, story, run, broker_payload, false, false, false \
     }
-#define SLOW(name, run, story)                         \
-    {                                                  \
-#name, story, run, broker_payload, true, false \
+#define SLOW(name, run, story)                                \
+    {                                                         \
+#name, story, run, broker_payload, true, false, false \
+    }
+#define STORE(name, run, story)                              \
+    {                                                        \
+#name, story, run, broker_payload, false, true, true \
     }
 
 const struct scenario scenarios[] = {
@@ -34,6 +38,8 @@ const struct scenario scenarios[] = {
     ROW(random, scenario_random, "servers, clients, faults; then all heals, flushes and stops"),
     ROW(subjects, scenario_subjects,
         "subscribe, unsubscribe, publish against a flat model; no faults"),
+    STORE(store_crashes, scenario_store_crashes,
+          "a store is killed and loses power: what was acknowledged is there"),
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

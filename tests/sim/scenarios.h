@@ -20,6 +20,9 @@ void scenario_reply_finds_inbox_large(struct run *run);
 void scenario_maxima(struct run *run);
 void scenario_splits(struct run *run);
 
+/* scenario_store.c */
+void scenario_store_crashes(struct run *run);
+
 /* scenario_stress.c */
 void scenario_slots(struct run *run);
 void scenario_stalled_worker(struct run *run);

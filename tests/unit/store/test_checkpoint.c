@@ -24,6 +24,7 @@ static const struct checkpoint sample = {
     .last_time_ns = INT64_MAX,
     .drained = 7,
     .next_file = 4,
+    .messages_hash = 0x123,
     .state_hash = 0xabcdef,
     .sections = {BYTES("group"), BYTES(""), BYTES("dead"), BYTES("segments"), BYTES(""), BYTES("s"),
                  BYTES("lost")},
@@ -42,6 +43,7 @@ static void a_checkpoint_comes_back(void **state)
     assert_int_equal(c.last_time_ns, sample.last_time_ns);
     assert_int_equal(c.next_file, sample.next_file);
     assert_int_equal(c.state_hash, sample.state_hash);
+    assert_int_equal(c.messages_hash, sample.messages_hash);
     for (int i = 0; i < CHECKPOINT_SECTIONS; i++)
         assert_true(bytes_equal(c.sections[i], sample.sections[i]));
     buffer_done(&b);

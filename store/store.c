@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.c -- a store's life, its turns, its failure, its end. */
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/check.h"
+#include "store/store_drain.h"
+#include "store/store_state.h"
+
+#define JOURNAL_FILE_BYTES ((uint64_t)32 << 20)
+#define DEBT_BYTES ((uint64_t)64 << 20)
+#define DEBT_RECORDS 400000u
+#define MEMORY_BYTES ((uint64_t)256 << 20)
+#define SYNC_INTERVAL_MS 2000u
+#define FOLDER_NAME_MAX 16
+#define PATHS 6
+
+static void close_when_possible(struct store *s);
+
+/* --- life ------------------------------------------------------------------------------------------- */
+
+static void set_defaults(struct store_options *o)
+{
+    if (o->journal_file_bytes == 0)
+        o->journal_file_bytes = JOURNAL_FILE_BYTES;
+    if (o->replay_debt_bytes == 0)
+        o->replay_debt_bytes = DEBT_BYTES;
+    if (o->replay_debt_records == 0)
+        o->replay_debt_records = DEBT_RECORDS;
+    if (o->memory_bytes == 0)
+        o->memory_bytes = MEMORY_BYTES;
+    if (o->sync_interval_ms == 0)
+        o->sync_interval_ms = SYNC_INTERVAL_MS;
+}
+
+static void set_paths(struct store *s, const char *path)
+{
+    static const char *const names[] = {"", "/lock", "/journal", "/ledger", "/g"};
+    char **to[] = {&s->path, &s->lock_path, &s->journal_path, &s->ledger_path, &s->groups_path};
+    size_t size = strlen(path) + FOLDER_NAME_MAX;
+    s->path = calloc(PATHS, size);
+    CHECK(s->path != NULL);
+    for (int i = 0; i < PATHS - 1; i++) {
+        *to[i] = s->path + (size_t)i * size;
+        snprintf(*to[i], size, "%s%s", path, names[i]);
+    }
+    s->parent_path = s->path + (PATHS - 1) * size;
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        memcpy(s->parent_path, ".", 2);
+    else /* of "/store", the root */
+        memcpy(s->parent_path, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+struct store *store_new(const struct store_options *options)
+{
+    size_t path_size = strlen(options->path);
+    CHECK(path_size > 0 && path_size < DISK_PATH_MAX - 64 && options->path[path_size - 1] != '/');
+    struct store *s = calloc(1, sizeof *s);
+    CHECK(s != NULL);
+    s->options = *options;
+    set_defaults(&s->options);
+    set_paths(s, options->path);
+    s->groups.seed = options->seed;
+    s->next_gid = 1;
+    s->sync_due_ms = UINT64_MAX;
+    s->pages = pages_new(s->options.disk, s->options.memory_bytes / 2);
+    struct link *lists[] = {&s->to_apply,     &s->with_entries,    &s->to_load, &s->looks_ready,
+                            &s->commits_next, &s->commits_running, &s->deletes, &s->trash};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        list_init(lists[i]);
+    store_drain_init(s);
+    return s;
+}
+
+void store_free(struct store **at)
+{
+    struct store *s = *at;
+    *at = NULL;
+    if (s == NULL)
+        return;
+    store_drain_done(s);
+    store_opening_free(s);
+    struct store_group *g = NULL;
+    while ((g = group_table_after(&s->groups, g == NULL ? 0 : g->member.gid)) != NULL)
+        pages_cancel(s->pages, &g->wait);
+    pages_free(&s->pages); /* before the logs, whose files it knows */
+    store_deletes_done(s);
+    while ((g = group_table_after(&s->groups, 0)) != NULL) {
+        group_table_remove(&s->groups, g);
+        store_group_free(&g);
+    }
+    group_table_done(&s->groups);
+    store_trash_done(s);
+    journal_free(&s->journal);
+    ledger_free(&s->ledger);
+    super_free(&s->super_files);
+    free(s->path);
+    free(s);
+}
+
+/* --- failure ------------------------------------------------------------------------------------------ */
+
+void store_fail(struct store *s, int error)
+{
+    if (s->failed)
+        return;
+    s->failed = true;
+    s->stats.failed = true;
+    store_fail_commits(s);
+    store_fail_asked(s);
+    if (s->options.failed != NULL)
+        s->options.failed(s->options.context, error);
+}
+
+/* --- the super block ------------------------------------------------------------------------------------ */
+
+static void on_super_saved(void *context, int status)
+{
+    struct store *s = context;
+    s->super_saved(s, status);
+}
+
+void store_save_super(struct store *s, void (*done)(void *context, int status))
+{
+    s->super_saved = done;
+    super_save(s->super_files, &s->super, on_super_saved, s);
+}
+
+/* --- turns ------------------------------------------------------------------------------------------------ */
+
+/* What was appended goes to the disk: at once for who waits for it, else when the interval ends. */
+static void flush(struct store *s)
+{
+    if (s->failed || s->journal == NULL)
+        return;
+    if (s->write_wanted && s->sync_due_ms == UINT64_MAX)
+        s->sync_due_ms = s->now_ms + s->options.sync_interval_ms;
+    bool sync = s->flush_wanted || s->now_ms >= s->sync_due_ms;
+    if (!sync && !s->write_wanted)
+        return;
+    journal_flush(s->journal, sync);
+    s->stats.flushes++;
+    s->flush_wanted = s->write_wanted = false;
+    if (sync)
+        s->sync_due_ms = UINT64_MAX;
+}
+
+bool store_turn(struct store *s, uint64_t now_ms)
+{
+    if (now_ms > s->now_ms)
+        s->now_ms = now_ms;
+    if (s->life != STORE_READY && s->life != STORE_CLOSING && s->life != STORE_OPENING)
+        return false;
+    bool more = store_apply_slice(s);
+    more |= store_look_slice(s);
+    if (s->life == STORE_OPENING) {
+        store_opening_turn(s);
+        return more || s->life == STORE_READY;
+    }
+    more |= store_drain_slice(s);
+    more |= store_delete_slice(s);
+    if (!s->closing) {
+        flush(s);
+        if (!s->failed)
+            journal_tick(s->journal, s->now_ms);
+    }
+    if (s->life == STORE_CLOSING)
+        close_when_possible(s);
+    return more;
+}
+
+uint64_t store_due_ms(const struct store *s)
+{
+    if (s->failed || s->closing || (s->life != STORE_READY && s->life != STORE_CLOSING))
+        return UINT64_MAX;
+    uint64_t due = journal_due_ms(s->journal);
+    if (s->sync_due_ms < due)
+        due = s->sync_due_ms;
+    if (s->drain->retry_ms > s->now_ms && s->drain->retry_ms < due)
+        due = s->drain->retry_ms;
+    return due;
+}
+
+bool store_nothing_under_way(const struct store *s)
+{
+    return !s->committing && store_trash_idle(s) && s->loading == 0 && list_empty(&s->to_apply) &&
+           list_empty(&s->looks_ready) && list_empty(&s->deletes) && store_drain_idle(s) &&
+           ledger_idle(s->ledger);
+}
+
+bool store_idle(const struct store *s)
+{
+    if (s->life != STORE_READY)
+        return s->life == STORE_NEW || s->life == STORE_CLOSED;
+    struct journal_span span;
+    journal_span(s->journal, &span);
+    return store_nothing_under_way(s) && span.idle && !s->flush_wanted && !s->write_wanted;
+}
+
+void store_stats(const struct store *s, struct store_stats *ret)
+{
+    *ret = s->stats;
+    ret->groups = s->groups.count;
+    if (s->journal != NULL) {
+        struct journal_span span;
+        journal_span(s->journal, &span);
+        ret->journal_bytes = span.end - span.floor;
+        ret->journal_records = span.records;
+    }
+    struct pages_stats pages;
+    pages_stats(s->pages, &pages);
+    ret->pages_bytes = pages.bytes;
+}
+
+/* --- the end ----------------------------------------------------------------------------------------------- */
+
+enum closing {
+    CLOSING_JOURNAL,
+    CLOSING_LEDGER,
+    CLOSING_PAGES,
+    CLOSING_SUPER,
+    CLOSING_LOCK,
+    CLOSING_OVER,
+};
+
+static void closing_next(struct store *s);
+
+static void closing_ended(void *context, int status)
+{
+    struct store *s = context;
+    if (status != 0 && s->close_status == 0)
+        s->close_status = status;
+    closing_next(s);
+}
+
+static void closing_pages_ended(void *context)
+{
+    closing_ended(context, 0);
+}
+
+static void on_unlocked(struct task *t)
+{
+    closing_ended(t->context, t->status);
+}
+
+static void closing_next(struct store *s)
+{
+    switch ((enum closing)s->close_step++) {
+    case CLOSING_JOURNAL: journal_close(s->journal, closing_ended); break;
+    case CLOSING_LEDGER: ledger_close(s->ledger, closing_ended); break;
+    case CLOSING_PAGES: pages_close(s->pages, closing_pages_ended, s); break;
+    case CLOSING_SUPER:
+        s->super.clean = true;
+        if (s->failed)
+            closing_ended(s, -EIO);
+        else
+            store_save_super(s, closing_ended);
+        break;
+    case CLOSING_LOCK:
+        task_init(&s->close_task, s->options.disk, on_unlocked, s);
+        task_close(&s->close_task, &s->close_io, &s->lock);
+        break;
+    case CLOSING_OVER:
+        s->life = STORE_CLOSED;
+        s->closed(s->options.context, s->close_status);
+        break;
+    }
+}
+
+/* Everything that was appended is in checkpoints, or never will be. */
+static bool may_close(const struct store *s)
+{
+    if (!store_nothing_under_way(s))
+        return false;
+    return s->failed || s->drain->status != 0 || list_empty(&s->with_entries);
+}
+
+static void close_when_possible(struct store *s)
+{
+    if (s->closing || !may_close(s))
+        return;
+    s->closing = true;
+    closing_next(s);
+}
+
+void store_close(struct store *s, void (*done)(void *context, int status))
+{
+    CHECK(s->life == STORE_READY);
+    s->life = STORE_CLOSING;
+    s->closed = done;
+    s->drain->all = true;
+    s->flush_wanted = true;
+}

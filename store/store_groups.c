@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_groups.c -- groups come, are loaded, and go.
+ *
+ * Idea        Making and deleting a group is a commit of the ledger: before it the group is not there, after
+ *             it is. A new group has applied its first entry, a CONFIG, already: its first checkpoint
+ *             is made of that, and the journal knows nothing of it. What a deleted group leaves behind
+ *             (files, entries in the journal) belongs to nobody and goes in its time.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runtime/base/check.h"
+#include "store/format/buffer.h"
+#include "store/format/checkpoint.h"
+#include "store/format/group_record.h"
+#include "store/group/group.h"
+#include "store/msglog_file.h"
+#include "store/store_snapshot.h"
+#include "store/store_state.h"
+
+#define LOADS_MAX 64 /* at once */
+
+/* --- in memory -------------------------------------------------------------------------------------- */
+
+static struct store_group *group_alloc(struct store *s, uint64_t gid, const struct group_record *r)
+{
+    struct store_group *g = calloc(1, sizeof *g + r->account.size + r->name.size);
+    CHECK(g != NULL);
+    char *text = (char *)(g + 1);
+    memcpy(text, r->account.at, r->account.size);
+    memcpy(text + r->account.size, r->name.at, r->name.size);
+    g->account = (struct bytes){text, r->account.size};
+    g->name = (struct bytes){text + r->account.size, r->name.size};
+    g->member.gid = gid;
+    g->store = s;
+    g->incarnation = r->incarnation;
+    g->form = (enum msglog_form)r->form;
+    g->sync = (enum store_sync)r->sync;
+    g->queued_time_ns = INT64_MIN;
+    entry_log_init(&g->entries, 0);
+    list_init(&g->apply_link);
+    list_init(&g->entries_link);
+    list_init(&g->load_link);
+    list_init(&g->drain_link);
+    list_init(&g->looks);
+    return g;
+}
+
+/* Its log and state, empty. */
+static void open_state(struct store *s, struct store_group *g)
+{
+    char folder[DISK_PATH_MAX];
+    snprintf(folder, sizeof folder, "%s/%llu", s->groups_path, (unsigned long long)g->member.gid);
+    const struct msglog_options log = {
+        .form = g->form,
+        .gid = g->member.gid,
+        .seed = s->options.seed,
+        .pages = s->pages,
+        .folder = folder,
+    };
+    g->log = msglog_new(&log);
+    g->group = group_new(
+        &(struct group_options){.gid = g->member.gid, .seed = s->options.seed, .log = g->log});
+}
+
+static void close_state(struct store_group *g)
+{
+    group_free(&g->group);
+    msglog_free(&g->log);
+}
+
+void store_group_free(struct store_group **at)
+{
+    struct store_group *g = *at;
+    *at = NULL;
+    list_remove(&g->apply_link);
+    list_remove(&g->entries_link);
+    list_remove(&g->load_link);
+    list_remove(&g->drain_link);
+    CHECK(list_empty(&g->looks));
+    if (g->group != NULL)
+        close_state(g);
+    entry_log_done(&g->entries);
+    free(g->making);
+    free(g);
+}
+
+void store_entries_cover(struct store *s, struct store_group *g, uint64_t index)
+{
+    entry_log_cover(&g->entries, index);
+    if (entry_log_count(&g->entries) == 0)
+        list_remove(&g->entries_link);
+    (void)s;
+}
+
+/* --- found at the start -------------------------------------------------------------------------------- */
+
+struct store_group *store_group_found(struct store *s, uint64_t gid, struct bytes record)
+{
+    struct group_record r;
+    if (group_record_read(record, &r) != 0)
+        return NULL;
+    struct store_group *g = group_alloc(s, gid, &r);
+    group_table_add(&s->groups, g);
+    if (gid >= s->next_gid)
+        s->next_gid = gid + 1;
+    return g;
+}
+
+/* --- loading -------------------------------------------------------------------------------------------- */
+
+/* From its checkpoint: 0, or it is unreadable. */
+static int load_state(struct store *s, struct store_group *g, struct bytes body)
+{
+    struct checkpoint c;
+    int status = checkpoint_read(body, &c);
+    if (status != 0)
+        return status;
+    if (c.applied != g->entries.base)
+        return -EBADMSG;
+    open_state(s, g);
+    status = msglog_load(g->log, &c);
+    if (status == 0)
+        status = group_read(g->group, c.sections[CHECKPOINT_GROUP]);
+    if (status != 0)
+        close_state(g);
+    return status;
+}
+
+static void load_more(struct store *s);
+
+static void on_checkpoint(struct ledger_read *read, int status, struct bytes body)
+{
+    struct store_group *g = read->context;
+    struct store *s = g->store;
+    s->loading--;
+    if (status == 0)
+        status = load_state(s, g, body);
+    if (status == 0) {
+        g->life = GROUP_LOADED;
+        store_to_apply(s, g);
+    } else {
+        g->life = GROUP_STUB;
+        store_group_damage(s, g, status);
+    }
+    store_looks_of_loaded(s, g);
+    load_more(s);
+}
+
+static void load_more(struct store *s)
+{
+    struct link *l;
+    while (s->loading < LOADS_MAX && (l = list_pop_front(&s->to_load)) != NULL) {
+        struct store_group *g = LIST_ENTRY(l, struct store_group, load_link);
+        s->loading++;
+        g->reading = (struct ledger_read){
+            .kind = LEDGER_CHECKPOINT, .gid = g->member.gid, .done = on_checkpoint, .context = g};
+        ledger_read(s->ledger, &g->reading);
+    }
+}
+
+void store_group_load(struct store *s, struct store_group *g)
+{
+    CHECK(g->life == GROUP_STUB);
+    g->life = GROUP_LOADING;
+    list_push_back(&s->to_load, &g->load_link);
+    load_more(s);
+}
+
+/* What it holds can not be known any more: it stays, by name, and refuses everything. */
+void store_group_damage(struct store *s, struct store_group *g, int error)
+{
+    (void)error;
+    if (g->life == GROUP_DAMAGED)
+        return;
+    g->life = GROUP_DAMAGED; /* its log stays: the pages may know its files */
+    list_remove(&g->apply_link);
+    store_answer_all(g, -EROFS);
+    if (s->options.lost != NULL)
+        s->options.lost(s->options.context, g, 0, UINT64_MAX);
+}
+
+/* --- making ----------------------------------------------------------------------------------------------- */
+
+struct making {
+    struct commit_wait wait;
+    struct store_make *make;
+    struct store_group *group;
+};
+
+static int check_names(const struct store_group_options *o)
+{
+    if (o->account.size == 0 || o->name.size == 0)
+        return -EINVAL;
+    if (o->account.size > STORE_NAME_MAX || o->name.size > STORE_NAME_MAX)
+        return -ENAMETOOLONG;
+    return 0;
+}
+
+/* Its first entry. */
+static int configure(struct store *s, struct store_group *g, struct bytes config, int64_t now_ns)
+{
+    struct entry e = {
+        .gid = g->member.gid,
+        .index = 1,
+        .term = s->super.boot_epoch,
+        .kind = ENTRY_CONFIG,
+        .time_ns = now_ns,
+        .body = config,
+    };
+    e.body_hash = entry_body_hash(e.gid, e.index, e.term, e.body);
+    struct applied applied;
+    int status = group_apply(g->group, &e, &applied);
+    if (status == 0 && applied.outcome == APPLIED_REFUSED)
+        status = -EINVAL;
+    g->queued_time_ns = now_ns;
+    entry_log_init(&g->entries, 1);
+    return status == -EBADMSG ? -EINVAL : status;
+}
+
+static void put_records(struct store *s, struct store_group *g)
+{
+    struct buffer b = {0};
+    group_record_write(&b, &(struct group_record){.form = (uint8_t)g->form,
+                                                  .sync = (uint8_t)g->sync,
+                                                  .incarnation = g->incarnation,
+                                                  .account = g->account,
+                                                  .name = g->name});
+    ledger_put(s->ledger, &(struct ledger_record){
+                              .kind = LEDGER_GROUP, .gid = g->member.gid, .body = buffer_view(&b)});
+    struct snapshot snapshot;
+    store_snapshot_init(&snapshot, g);
+    b.size = 0;
+    store_snapshot_write(&snapshot, &b);
+    store_snapshot_done(&snapshot);
+    ledger_put(s->ledger, &(struct ledger_record){.kind = LEDGER_CHECKPOINT,
+                                                  .gid = g->member.gid,
+                                                  .body = buffer_view(&b)});
+    buffer_done(&b);
+}
+
+static void on_made(struct commit_wait *wait, int status)
+{
+    struct making *m = LIST_ENTRY(wait, struct making, wait);
+    struct store_make *make = m->make;
+    struct store_group *g = m->group;
+    g->making = NULL;
+    free(m);
+    if (status != 0) {
+        group_table_remove(&g->store->groups, g);
+        store_group_free(&g);
+    }
+    make->done(make, status, g);
+}
+
+void store_make(struct store *s, struct store_make *make)
+{
+    CHECK(s->life == STORE_READY);
+    const struct store_group_options *o = &make->options;
+    int status = s->failed ? -EIO : check_names(o);
+    if (status == 0 && group_table_find_name(&s->groups, o->account, o->name) != NULL)
+        status = -EEXIST;
+    if (status != 0) {
+        make->done(make, status, NULL);
+        return;
+    }
+    uint64_t gid = s->next_gid++;
+    struct store_group *g = group_alloc(s, gid,
+                                        &(struct group_record){.form = (uint8_t)o->form,
+                                                               .sync = (uint8_t)o->sync,
+                                                               .incarnation = gid,
+                                                               .account = o->account,
+                                                               .name = o->name});
+    open_state(s, g);
+    status = configure(s, g, o->config, make->now_ns);
+    if (status != 0) {
+        store_group_free(&g);
+        make->done(make, status, NULL);
+        return;
+    }
+    g->life = GROUP_LOADED;
+    group_table_add(&s->groups, g);
+    struct making *m = malloc(sizeof *m);
+    CHECK(m != NULL);
+    *m = (struct making){.wait.done = on_made, .make = make, .group = g};
+    g->making = m;
+    put_records(s, g);
+    store_commit(s, &m->wait);
+}
+
+/* --- finding ---------------------------------------------------------------------------------------------- */
+
+struct store_group *store_find(struct store *s, struct bytes account, struct bytes name)
+{
+    struct store_group *g = group_table_find_name(&s->groups, account, name);
+    return g == NULL || g->making != NULL || g->deleting ? NULL : g;
+}
+
+struct store_group *store_next(struct store *s, uint64_t gid)
+{
+    struct store_group *g = group_table_after(&s->groups, gid);
+    while (g != NULL && (g->making != NULL || g->deleting))
+        g = group_table_after(&s->groups, g->member.gid);
+    return g;
+}
+
+uint64_t store_group_gid(const struct store_group *g)
+{
+    return g->member.gid;
+}
+
+struct bytes store_group_account(const struct store_group *g)
+{
+    return g->account;
+}
+
+struct bytes store_group_name(const struct store_group *g)
+{
+    return g->name;
+}
+
+bool store_group_damaged(const struct store_group *g)
+{
+    return g->life == GROUP_DAMAGED;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store_snapshot.h"
+
+#include <stdlib.h>
+
+#include "runtime/base/check.h"
+#include "store/group/group.h"
+#include "store/msglog_file.h"
+#include "store/store_state.h"
+
+void store_snapshot_init(struct snapshot *s, struct store_group *g)
+{
+    CHECK(g->life == GROUP_LOADED && !group_is_busy(g->group));
+    *s = (struct snapshot){.group = g};
+    struct group_counters counters;
+    group_counters(g->group, &counters);
+    s->checkpoint.applied = counters.applied;
+    s->checkpoint.term = counters.term;
+    s->checkpoint.log_time_ns = counters.time_ns;
+    s->checkpoint.state_hash = group_state_hash(g->group);
+    s->checkpoint.first_seq = 1; /* a memory log's messages are not of its checkpoint */
+    group_write(g->group, &s->sections[CHECKPOINT_GROUP]);
+    if (g->form == MSGLOG_MEMORY)
+        return;
+    CHECK(counters.applied == g->entries.applied);
+    msglog_save(g->log, &s->checkpoint, &s->sections[CHECKPOINT_DEAD],
+                &s->sections[CHECKPOINT_SUBJECTS]);
+    s->live = msglog_live_tail(g->log, &s->live_count);
+    for (size_t i = 0; i < s->live_count; i++)
+        s->live_bytes += s->live[i].body_size;
+}
+
+void store_snapshot_done(struct snapshot *s)
+{
+    for (int i = 0; i < CHECKPOINT_SECTIONS; i++)
+        buffer_done(&s->sections[i]);
+    free(s->live);
+    *s = (struct snapshot){0};
+}
+
+void store_snapshot_write(struct snapshot *s, struct buffer *to)
+{
+    struct store_group *g = s->group;
+    if (g->form == MSGLOG_FILE)
+        segments_write(msglog_segments(g->log), &s->sections[CHECKPOINT_SEGMENTS]);
+    s->checkpoint.next_file = g->next_file;
+    for (int i = 0; i < CHECKPOINT_SECTIONS; i++)
+        s->checkpoint.sections[i] = buffer_view(&s->sections[i]);
+    checkpoint_write(to, &s->checkpoint);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_state.h -- what the files store*.c share: the store and its groups from inside.
+ *
+ * The life of a group in memory:
+ *
+ *     STUB ──load──► LOADING ──checkpoint decoded──► LOADED
+ *                        └──unreadable──► DAMAGED (its name and number are known, nothing else)
+ *
+ * A stub takes appends: its last index and log time are known. They are applied when it is loaded.
+ *
+ *     store.c          life, turns, failure          store_append.c   entries: taken, applied, answered
+ *     store_open.c     recovery                      store_look.c     look-ups
+ *     store_groups.c   groups: made, loaded, gone    store_drain.c    from the journal to segments
+ *     store_commit.c   the ledger's commits          store_trash.c    files that nobody names
+ *     store_delete.c   groups go
+ *
+ * Invariants  1 a group is in `to_apply` if it is loaded, has durable entries that are not applied, and does
+ *               not wait for pages
+ *             2 a group is in `with_entries` if its entry log is not empty
+ *             3 `asked` has the requesters of entries that are not applied, in order of their indexes
+ *             4 the journal's floor is at most the position of every entry of every log
+ */
+#ifndef STORE_STORE_STATE_H
+#define STORE_STORE_STATE_H
+
+#include "runtime/base/list.h"
+#include "store/entry_log.h"
+#include "store/group_table.h"
+#include "store/journal.h"
+#include "store/ledger.h"
+#include "store/store.h"
+#include "store/super.h"
+#include "store/task.h"
+
+struct drain;
+struct making;
+
+enum store_group_life { GROUP_STUB, GROUP_LOADING, GROUP_LOADED, GROUP_DAMAGED };
+
+struct store_group {
+    struct journal_member member; /* first: the journal tells us by it */
+    struct store *store;
+    uint64_t incarnation;
+    struct bytes account; /* in the group's own allocation */
+    struct bytes name;
+    enum msglog_form form;
+    enum store_sync sync;
+    enum store_group_life life;
+    bool waiting;  /* apply does, for `wait` */
+    bool carried;  /* its entries' positions are not in order */
+    bool draining; /* a job of the drain has it */
+    bool has_folder;
+    bool deleting;
+    struct making *making; /* given; until the ledger has it */
+    uint64_t next_file;    /* number of the next file in its folder */
+    struct group *group;   /* LOADED: given */
+    struct msglog *log;    /* LOADED: given */
+    struct entry_log entries;
+    int64_t queued_time_ns;     /* log time of the last entry, applied or not */
+    uint64_t queued_bytes;      /* of bodies that are not applied */
+    struct store_append *asked; /* the oldest whose entry is not applied */
+    struct store_append **asked_last;
+    struct page_wait wait;
+    struct link apply_link;   /* in to_apply */
+    struct link entries_link; /* in with_entries */
+    struct link load_link;    /* in to_load */
+    struct link drain_link;   /* in the drain's todo */
+    struct link looks;        /* that wait for it to be loaded */
+    struct ledger_read reading;
+};
+
+enum store_life {
+    STORE_NEW,
+    STORE_OPENING,
+    STORE_READY,
+    STORE_CLOSING,
+    STORE_CLOSED,
+};
+
+/* Somebody who waits for a commit of the ledger. */
+struct commit_wait {
+    void (*done)(struct commit_wait *wait, int status);
+    struct link link;
+};
+
+struct store {
+    struct store_options options;
+    char *path; /* given, like the next five: in one allocation */
+    char *parent_path;
+    char *lock_path;
+    char *journal_path;
+    char *ledger_path;
+    char *groups_path;
+    enum store_life life;
+    bool failed;
+    bool flush_wanted; /* something waits for a sync of the journal */
+    bool write_wanted; /* something is to be durable when the interval ends */
+    uint64_t sync_due_ms;
+    struct super *super_files; /* given */
+    struct super_block super;
+    struct journal *journal;       /* given */
+    struct ledger *ledger;         /* given */
+    struct pages *pages;           /* given */
+    struct drain *drain;           /* given */
+    struct store_opening *opening; /* given; while it runs */
+    struct group_table groups;
+    uint64_t next_gid;
+    uint64_t now_ms;
+    struct disk_file *lock; /* held */
+    struct link to_apply;
+    struct link with_entries;
+    struct link to_load;
+    struct link looks_ready; /* whose pages have come, or whose group is there */
+    struct link commits_next;
+    struct link commits_running;
+    bool committing;
+    unsigned loading;
+    struct link deletes; /* under way */
+    struct link trash;
+    bool trash_busy;
+    struct task trash_task;
+    struct task_io trash_io;
+    bool closing; /* all is in checkpoints: files are being closed */
+    unsigned close_step;
+    int close_status;
+    struct task close_task;
+    struct task_io close_io;
+    void (*closed)(void *context, int status);
+    void (*super_saved)(void *context, int status);
+    struct store_stats stats;
+};
+
+/* store.c */
+void store_fail(struct store *s, int error);
+void store_save_super(struct store *s, void (*done)(void *context, int status));
+bool store_nothing_under_way(const struct store *s);
+
+/* store_open.c */
+void store_opening_free(struct store *s);
+void store_opening_turn(struct store *s);
+
+/* store_groups.c */
+struct store_group *store_group_found(struct store *s, uint64_t gid, struct bytes record);
+void store_group_free(struct store_group **group);
+void store_group_load(struct store *s, struct store_group *g);
+void store_group_damage(struct store *s, struct store_group *g, int error);
+void store_entries_cover(struct store *s, struct store_group *g, uint64_t index);
+
+/* store_append.c */
+void store_to_apply(struct store *s, struct store_group *g);
+bool store_apply_slice(struct store *s);
+void store_on_durable(void *context, struct journal_member *member, uint64_t index);
+void store_fail_asked(struct store *s);
+/* Whoever waits for an entry of this group to be applied is told this. */
+void store_answer_all(struct store_group *g, int status);
+/* An entry that the journal held at the start. */
+void store_queue_found(struct store *s, struct store_group *g, const struct logged *entry);
+
+/* store_look.c */
+bool store_look_slice(struct store *s);
+void store_looks_of_loaded(struct store *s, struct store_group *g);
+
+/* store_commit.c */
+void store_commit(struct store *s, struct commit_wait *w);
+void store_fail_commits(struct store *s);
+
+/* store_drain.c */
+void store_drain_init(struct store *s);
+void store_drain_done(struct store *s);
+bool store_drain_slice(struct store *s);
+bool store_drain_idle(const struct store *s);
+void store_put_floor(struct store *s, uint64_t floor);
+
+/* store_delete.c */
+bool store_delete_slice(struct store *s);
+void store_deletes_done(struct store *s);
+
+/* store_trash.c */
+void store_trash_segment(struct store *s, struct store_group *g, uint64_t number);
+void store_trash_path(struct store *s, const char *path, bool folder);
+void store_trash_may_go(struct store *s);
+bool store_trash_idle(const struct store *s);
+void store_trash_done(struct store *s);
+
+#endif

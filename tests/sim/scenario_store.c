@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scenario_store.c -- a store, alone on a disk: whatever happens, what was acknowledged is there. */
+#include "tests/sim/scenario.h"
+#include "tests/sim/scenarios.h"
+#include "tests/sim/store_world.h"
+
+#define LIVES 6u
+#define STEPS_A_LIFE 4000u
+
+/* Ends a life in some way. */
+static void go_down(struct store_world *w)
+{
+    switch (prng_below(&w->prng, 4)) {
+    case 0: world_crash(w, SIM_CRASH_KILL); break;
+    case 1: world_crash(w, SIM_CRASH_POWER); break;
+    case 2: world_crash(w, SIM_CRASH_WORST); break;
+    case 3: world_stop(w); break;
+    }
+}
+
+void scenario_store_crashes(struct run *run)
+{
+    struct store_world w;
+    world_init(&w, run);
+    for (unsigned life = 0; life < LIVES && !run->failed; life++) {
+        world_start(&w);
+        uint64_t steps = prng_below(&w.prng, STEPS_A_LIFE);
+        for (uint64_t i = 0; i < steps && !run->failed; i++)
+            world_step(&w);
+        if (!run->failed)
+            go_down(&w);
+    }
+    if (!run->failed)
+        world_start(&w);
+    if (!run->failed)
+        world_settle(&w);
+    if (!run->failed)
+        world_check(&w);
+    if (!run->failed)
+        world_stop(&w);
+    world_done(&w);
+}
