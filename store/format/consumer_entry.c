@@ -9,7 +9,7 @@
 
 enum { VERSION = 1 };
 
-/* An item of DELIVERED begins with length - 1 above these bits; of ACKS, above op and the last bit. */
+/* An item begins with length - 1 above these bits. */
 enum {
     DELIVERED_AGAIN = 1u << 0,
     DELIVERED_LAST = 1u << 1,
@@ -41,7 +41,7 @@ static int ended(const struct cursor *c)
     return cursor_is_at_end(c) ? 0 : -EBADMSG;
 }
 
-/* --- PUT --------------------------------------------------------------------------------------------- */
+/* --- PUT -------------------------------------------------------------------------------------- */
 
 static int bytes_order(const void *a, const void *b)
 {
@@ -149,7 +149,7 @@ int consumer_put_read(struct bytes body, struct consumer_put *ret)
     return 0;
 }
 
-/* --- DROP, SET, HANDOVER ----------------------------------------------------------------------------- */
+/* --- DROP, SET, HANDOVER ---------------------------------------------------------------------- */
 
 void consumer_drop_write(struct buffer *b, uint32_t id)
 {
@@ -238,7 +238,7 @@ int consumer_handover_read(struct bytes body, uint32_t *ret_id, struct bytes *re
     return 0;
 }
 
-/* --- items, written ---------------------------------------------------------------------------------- */
+/* --- items, written --------------------------------------------------------------------------- */
 
 void consumer_writer_begin(struct consumer_writer *w, struct buffer *b, bool acks)
 {
@@ -306,7 +306,7 @@ void consumer_writer_end(struct consumer_writer *w)
     w->run = (struct consumer_item){0};
 }
 
-/* --- items, read ------------------------------------------------------------------------------------- */
+/* --- items, read ------------------------------------------------------------------------------ */
 
 int consumer_reader_begin(struct consumer_reader *r, struct bytes body, bool acks)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* consumer_entry.h -- the bodies of entries about consumers (docs/formats/consumer-entries.md).
  *
- * Idea        PUT, DROP, SET and HANDOVER speak of one consumer each. DELIVERED and ACKS speak of many:
- *             what the leader gathered in a turn, as *items*, each a run of neighbouring sequences with
- *             which the same happened. A delivery that follows its neighbour costs nothing but the
- *             length of its run.
- * Readers     judge form, not sense: whether there is such a consumer or message is for apply to say.
+ * Idea        PUT, DROP, SET and HANDOVER speak of one consumer each. DELIVERED and ACKS speak of
+ *             many: what the leader gathered in a turn, as *items*, each a run of neighbouring
+ *             sequences with which the same happened. A delivery that follows its neighbour costs
+ *             nothing but the length of its run.
+ * Readers     judge form, not sense: whether there is such a consumer or message is for apply to
+ *             say.
  * Bounds      CONSUMER_ITEMS_MAX sequences an entry, CONSUMER_FILTERS_MAX filters, the sizes below.
  */
 #ifndef STORE_FORMAT_CONSUMER_ENTRY_H
@@ -25,7 +26,7 @@
 #define CONSUMER_SEQ_MAX (UINT64_MAX >> 1) /* of streams and of consumers */
 #define CONSUMER_MS_MAX ((uint64_t)1 << 53)
 
-/* --- PUT --------------------------------------------------------------------------------------------- */
+/* --- PUT -------------------------------------------------------------------------------------- */
 
 enum consumer_ack {
     CONSUMER_ACK_NONE,
@@ -69,7 +70,7 @@ void consumer_put_write(struct buffer *b, const struct consumer_put *put,
 int consumer_put_read(struct bytes body, struct consumer_put *ret)
     __attribute__((warn_unused_result));
 
-/* --- DROP, SET, HANDOVER ----------------------------------------------------------------------------- */
+/* --- DROP, SET, HANDOVER ---------------------------------------------------------------------- */
 
 void consumer_drop_write(struct buffer *b, uint32_t id);
 int consumer_drop_read(struct bytes body, uint32_t *ret_id) __attribute__((warn_unused_result));
@@ -100,7 +101,7 @@ void consumer_handover_write(struct buffer *b, uint32_t id, struct bytes state);
 int consumer_handover_read(struct bytes body, uint32_t *ret_id, struct bytes *ret_state)
     __attribute__((warn_unused_result));
 
-/* --- DELIVERED and ACKS ------------------------------------------------------------------------------ */
+/* --- DELIVERED and ACKS ----------------------------------------------------------------------- */
 
 enum consumer_op {
     CONSUMER_OP_ACK,

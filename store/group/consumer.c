@@ -5,8 +5,9 @@
 
 #include "runtime/base/check.h"
 #include "store/format/checksum.h"
+#include "store/format/little.h"
 
-/* --- life -------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void configure(struct consumer *c, const struct consumer_put *put, struct bytes body)
 {
@@ -80,12 +81,23 @@ void consumer_trim_extras(struct consumer *c)
     c->extras = NULL;
 }
 
-/* --- hashes ------------------------------------------------------------------------------------------ */
+/* --- hashes ----------------------------------------------------------------------------------- */
+
+/* Of numbers, the same on every machine. */
+static uint64_t numbers_hash(uint64_t seed, const uint64_t *numbers, size_t count)
+{
+    char bytes[8 * 8];
+    CHECK(count <= 8);
+    for (size_t i = 0; i < count; i++)
+        put_u64(bytes + 8 * i, numbers[i]);
+    return checksum(seed, bytes, 8 * count);
+}
 
 static uint64_t entry_hash(const struct consumer *c, const struct delivery *d)
 {
-    uint64_t when = hash_u64((uint64_t)d->time_ms) + ((uint64_t)d->count << 1) + d->exhausted;
-    return hash_u64(checksum_seed(c->id, d->seq, d->dseq) ^ when);
+    uint64_t count = (uint64_t)d->count << 1 | d->exhausted;
+    const uint64_t numbers[] = {d->seq, d->dseq, (uint64_t)d->time_ms, count};
+    return numbers_hash(c->id, numbers, 4);
 }
 
 static uint64_t extras_hash(const struct consumer_extras *e)
@@ -104,13 +116,14 @@ uint64_t consumer_position_hash(const struct consumer *c)
     uint64_t sum = c->extras == NULL ? 0 : extras_hash(c->extras);
     if (c->flags & CONSUMER_SOFT)
         return sum; /* members do not know where it stands */
-    uint64_t delivered = checksum_seed(c->id, c->delivered.dseq, c->delivered.seq);
-    uint64_t floor = checksum_seed(delivered, c->floor.dseq, c->floor.seq);
-    uint64_t times = checksum_seed(floor, (uint64_t)c->delivered_ms, (uint64_t)c->acked_ms);
-    return sum + c->hash + times;
+    const uint64_t numbers[] = {
+        c->delivered.dseq, c->delivered.seq,          c->floor.dseq,
+        c->floor.seq,      (uint64_t)c->delivered_ms, (uint64_t)c->acked_ms,
+    };
+    return sum + c->hash + numbers_hash(~(uint64_t)c->id, numbers, 6);
 }
 
-/* --- entries and the floor --------------------------------------------------------------------------- */
+/* --- entries and the floor -------------------------------------------------------------------- */
 
 static void push(struct consumer *c, const struct delivery *d)
 {
@@ -158,7 +171,7 @@ static bool waits(struct consumer *c, uint64_t seq, struct delivery *ret)
     return pending_get(&c->pending, seq, ret) && !ret->exhausted;
 }
 
-/* --- deliveries -------------------------------------------------------------------------------------- */
+/* --- deliveries ------------------------------------------------------------------------------- */
 
 /* The consumer's sequence goes on, whatever becomes of the message. */
 static bool count_delivery(struct consumer *c, uint64_t dseq, int64_t now_ms)
@@ -205,7 +218,7 @@ void consumer_redeliver(struct consumer *c, uint64_t seq, uint64_t dseq, uint32_
     update(c, &was, &d);
 }
 
-/* --- acknowledgements -------------------------------------------------------------------------------- */
+/* --- acknowledgements ------------------------------------------------------------------------- */
 
 static void ack_up_to(struct consumer *c, uint64_t seq, const struct settled_sink *sink)
 {
@@ -225,15 +238,13 @@ static void ack_up_to(struct consumer *c, uint64_t seq, const struct settled_sin
 
 void consumer_ack(struct consumer *c, uint64_t seq, int64_t now_ms, const struct settled_sink *sink)
 {
-    struct delivery d;
     if (seq > c->delivered.seq)
         return;
     if (consumer_settles_all(c) && c->pending.waiting > 0 && c->pending.first_seq <= seq) {
         c->acked_ms = now_ms;
         ack_up_to(c, seq, sink);
-    } else if (pending_get(&c->pending, seq, &d)) {
+    } else if (settle(c, seq)) {
         c->acked_ms = now_ms;
-        (void)settle(c, seq);
         tell(c, seq, sink);
     }
 }
@@ -287,7 +298,7 @@ void consumer_exhaust(struct consumer *c, uint64_t seq)
     raise_floor(c, first);
 }
 
-/* --- what else moves it ------------------------------------------------------------------------------ */
+/* --- what else moves it ----------------------------------------------------------------------- */
 
 void consumer_removed(struct consumer *c, uint64_t seq)
 {
@@ -375,7 +386,7 @@ bool consumer_state_fits(struct consumer_state *s, uint8_t ack, uint64_t last_se
     return entries_fit(s);
 }
 
-/* --- questions --------------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 bool consumer_wants(struct consumer *c, uint64_t seq)
 {

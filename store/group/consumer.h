@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* consumer.h -- one consumer: what it was sent, what it has settled, what it may want.
  *
- * Idea        Apply tells it what was delivered and acknowledged, in log time; when to send again, and
- *             to whom, is its leader's to decide, who reads this state. Two borders go up through the
- *             stream, each a pair of sequences, of the consumer's deliveries and of the stream:
+ * Idea        Apply tells it what was delivered and acknowledged, in log time; when to send again,
+ *             and to whom, is its leader's to decide, who reads this state. Two borders go up
+ *             through the stream, each a pair of sequences, of the consumer's deliveries and of the
+ *             stream:
  *
  *                 ack floor              delivered           last
  *                 | settled, or pending  | ahead             |
@@ -13,13 +14,15 @@
  *             3 nothing waits: the floor is delivered
  *             4 with ack none nothing is ever pending
  *             5 the filter member stands at delivered
- *             6 delivered <= the stream's last, unless it began further ahead and has had nothing yet
+ *             6 delivered <= the stream's last, unless it began further ahead and had nothing yet
  *             7 hash is that of the entries
- * Bounds      CONSUMER_BYTES_IDLE_MAX bytes besides its PUT body (name, filters, configuration) and what
- *             is pending. Every change is O(1) but for the search in pending.h and for what it settles.
- * Differs     from nats-server: an acknowledgement moves the floor by the sequence of the first delivery
- *             also with ack all, where a redelivered one can leave later acks unheard; removing a
- *             message settles it alone, with ack all, too; a nak is state, so a new leader knows of it.
+ * Bounds      CONSUMER_BYTES_IDLE_MAX bytes besides its PUT body (name, filters, configuration) and
+ *             what is pending. Every change is O(1) but for the search in pending.h and for what it
+ *             settles.
+ * Differs     from nats-server: an acknowledgement moves the floor by the sequence of the first
+ *             delivery also with ack all, where a redelivered one can leave later acks unheard;
+ *             removing a message settles it alone, with ack all, too; a nak is state, so a new
+ *             leader knows of it.
  */
 #ifndef STORE_GROUP_CONSUMER_H
 #define STORE_GROUP_CONSUMER_H
@@ -81,8 +84,8 @@ struct consumer_state {
     struct pending pending; /* given */
 };
 
-/* Told of each message that a change has settled for the consumer, when the state is whole again: it may
- * ask and remove. */
+/* Told of each message that a change has settled for the consumer, when the state is whole again:
+ * it may ask and remove. */
 typedef void consumer_settled_fn(void *context, struct consumer *c, uint64_t seq);
 
 struct settled_sink {
@@ -99,9 +102,10 @@ void consumer_reconfigure(struct consumer *c, const struct consumer_put *put, st
 /* As it was asked for, again. */
 struct consumer_put consumer_rules(const struct consumer *c);
 
-/* --- changes; none of them moves the filter member ------------------------------------------------- */
+/* --- changes; none of them moves the filter member -------------------------------------------- */
 
-/* A first delivery: false: stale, nothing but dseq has moved, if that. live: the message is still there. */
+/* A first delivery: false: stale, nothing but dseq has moved, if that. live: the message is still
+ * there. */
 bool consumer_deliver(struct consumer *c, uint64_t seq, uint64_t dseq, int64_t now_ms, bool live);
 void consumer_redeliver(struct consumer *c, uint64_t seq, uint64_t dseq, uint32_t count,
                         int64_t now_ms);
@@ -121,10 +125,11 @@ void consumer_removed_below(struct consumer *c, uint64_t first);
 void consumer_forward(struct consumer *c, uint64_t first);
 /* It begins again, before `next`. */
 void consumer_reset(struct consumer *c, uint64_t next);
-/* It stands where the state says; what was given is taken. The state is one that consumer_state_fits. */
+/* It stands where the state says; what was given is taken. The state is one that
+ * consumer_state_fits. */
 void consumer_take_state(struct consumer *c, struct consumer_state *state);
 
-/* --- questions --------------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 /* Whether invariants 1 to 4 and 6 hold of a state from outside, which has no entry out of order. */
 bool consumer_state_fits(struct consumer_state *s, uint8_t ack, uint64_t last_seq);

@@ -10,7 +10,7 @@
 
 #define BUCKETS_FIRST 4u
 
-/* --- the tables -------------------------------------------------------------------------------------- */
+/* --- the tables ------------------------------------------------------------------------------- */
 
 struct consumers *consumers_new(uint64_t seed)
 {
@@ -114,7 +114,7 @@ struct consumer **consumers_sorted(const struct consumers *set)
     return all;
 }
 
-/* --- those with entries ------------------------------------------------------------------------------ */
+/* --- those with entries ----------------------------------------------------------------------- */
 
 static void busy_add(struct consumers *set, struct consumer *c)
 {
@@ -154,7 +154,7 @@ void consumers_end_change(struct consumers *set, struct consumer *c, uint64_t be
     set->busy_low = low < set->busy_low ? low : set->busy_low;
 }
 
-/* --- life of a consumer ------------------------------------------------------------------------------ */
+/* --- life of a consumer ----------------------------------------------------------------------- */
 
 void consumers_add(struct consumers *set, struct consumer *c)
 {
@@ -207,7 +207,7 @@ uint64_t consumers_lowest_wish(const struct consumer *c)
     return low <= c->delivered.seq ? low : c->delivered.seq + 1;
 }
 
-/* --- what happens to messages ------------------------------------------------------------------------ */
+/* --- what happens to messages ----------------------------------------------------------------- */
 
 void consumers_appended(struct consumers *set, uint64_t seq, struct bytes subject)
 {
@@ -295,14 +295,14 @@ void consumers_purged(struct consumers *set, struct bytes filter, uint64_t first
         for (struct consumer *c = set->by_id[i]; c != NULL; c = c->next_by_id) {
             if (filter_is_within(&c->member, filter)) {
                 forward(set, c, first_match);
-            } else if (filter_meets(&c->member, filter)) {
+            } else if (filter.size == 0 || filter_meets(&c->member, filter)) {
                 forward(set, c, first_seq);
             }
         }
     }
 }
 
-/* --- questions --------------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 static struct consumer *of_member(struct filter_member *m)
 {

@@ -2,10 +2,10 @@
 /* consumers_apply.c -- entries about consumers, applied.
  *
  * Idea        An entry that cannot be read to its end is refused before it has changed anything. Of
- *             DELIVERED and ACKS, which were gathered by a leader while the stream went on, each item is
- *             then taken for what it still means: a consumer that was dropped meanwhile, a message that
- *             was settled or removed, a delivery of before a reset are passed over, by every member in
- *             the same way.
+ *             DELIVERED and ACKS, which were gathered by a leader while the stream went on, each
+ *             item is then taken for what it still means: a consumer that was dropped meanwhile, a
+ *             message that was settled or removed, a delivery of before a reset are passed over, by
+ *             every member in the same way.
  */
 #include <errno.h>
 
@@ -47,7 +47,7 @@ static void lapsed(const struct apply *a, uint64_t from, uint64_t to)
     a->result->lapsed_to = to;
 }
 
-/* --- PUT, DROP, SET, HANDOVER ------------------------------------------------------------------------ */
+/* --- PUT, DROP, SET, HANDOVER ----------------------------------------------------------------- */
 
 /* The first sequence that it may be sent. */
 static uint64_t start_of(const struct apply *a, const struct consumer_put *put)
@@ -210,7 +210,7 @@ static int apply_handover(const struct apply *a, struct bytes body)
     return 0;
 }
 
-/* --- DELIVERED --------------------------------------------------------------------------------------- */
+/* --- DELIVERED -------------------------------------------------------------------------------- */
 
 static void deliver(const struct apply *a, struct consumer *c, uint64_t seq, uint64_t dseq)
 {
@@ -232,7 +232,8 @@ static void redeliver(const struct apply *a, struct consumer *c, const struct co
     consumers_end_change(a->set, c, begun);
 }
 
-/* Nothing above the stream's end can have been delivered, nor anything to a consumer that waits there. */
+/* Nothing above the stream's end can have been delivered, nor anything to a consumer that waits
+ * there. */
 static bool delivery_is_possible(const struct apply *a, const struct consumer *c,
                                  const struct consumer_item *item)
 {
@@ -262,7 +263,7 @@ static int apply_delivered(const struct apply *a, struct bytes body)
     return 0;
 }
 
-/* --- ACKS -------------------------------------------------------------------------------------------- */
+/* --- ACKS ------------------------------------------------------------------------------------- */
 
 /* Hands on what a consumer settles when its own state is whole, and the set's, too. */
 struct relay {
@@ -334,7 +335,7 @@ static int apply_acks(const struct apply *a, struct bytes body)
     return 0;
 }
 
-/* --- entries ----------------------------------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 static int apply_kind(const struct apply *a, enum entry_kind kind, struct bytes body)
 {
@@ -361,7 +362,7 @@ int consumers_apply(struct consumers *set, const struct entry *e,
         .set = set,
         .world = world,
         .sink = {world->settled, world->context},
-        .now_ms = e->time_ns / NS_PER_MS,
+        .now_ms = world->now_ns / NS_PER_MS,
         .result = &result,
     };
     int status = apply_kind(&a, e->kind, e->body);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* consumers_form.c -- all consumers of a stream as bytes, for its checkpoint.
  *
- * Idea        Per consumer, by id: its PUT body as it came, its state as HANDOVER has it, and what the two
- *             do not tell: how many messages are ahead, which would have to be counted again, and what
- *             SET left behind.
+ * Idea        Per consumer, by id: its PUT body as it came, its state as HANDOVER has it, and what
+ *             the two do not tell: how many messages are ahead, which would have to be counted
+ *             again, and what SET left behind.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -77,7 +77,8 @@ static void read_extras(struct cursor *cursor, struct consumer *c)
         cursor->bad = true; /* a consumer without is written without */
 }
 
-/* The consumer of a record, in no filter group; NULL: the bytes are bad, or *ret_status says why. */
+/* The consumer of a record, in no filter group; NULL: the bytes are bad, or *ret_status says why.
+ * */
 static struct consumer *read_consumer(struct cursor *cursor, uint64_t last_seq, int *ret_status)
 {
     struct consumer_put put;

@@ -11,8 +11,6 @@
 #include "store/group/filter_index.h"
 #include "store/msglog.h"
 
-#define MEMBERS_FIRST 4u
-
 struct filter_early {
     struct link link;
     struct filter_member *member;
@@ -31,16 +29,16 @@ struct filter_group {
     char *key;        /* given: the filters, encoded */
     size_t key_size;
     uint32_t filter_count;
-    uint32_t hint;             /* slot of who said yes last */
-    struct bytes *filters;     /* given; into key */
-    struct filter_node *nodes; /* given */
+    uint32_t hint;         /* slot of who said yes last */
+    struct bytes *filters; /* into key */
+    struct filter_node *nodes;
     struct link early;
     uint64_t total;
     uint64_t low;
     uint64_t high;
     uint32_t count;
     uint32_t capacity;
-    uint64_t *position; /* given, as the next two; by slot */
+    uint64_t *position; /* given, with the next two in the same allocation; by slot */
     uint64_t *behind;
     struct filter_member **members;
     uint64_t walk; /* number of the walk that found it last */
@@ -54,7 +52,7 @@ struct filter_groups {
     uint32_t count;
 };
 
-/* --- groups ---------------------------------------------------------------------------------------- */
+/* --- groups ----------------------------------------------------------------------------------- */
 
 struct filter_groups *filter_groups_new(uint64_t seed)
 {
@@ -94,9 +92,6 @@ static struct filter_group *group_find(struct filter_groups *g, struct bytes key
 static void add_filters(struct filter_groups *g, struct filter_group *group)
 {
     struct cursor c = cursor_of((struct bytes){group->key, group->key_size});
-    group->filters = calloc(group->filter_count, sizeof *group->filters);
-    group->nodes = calloc(group->filter_count, sizeof *group->nodes);
-    CHECK(group->filters != NULL && group->nodes != NULL);
     for (uint32_t i = 0; i < group->filter_count; i++) {
         group->filters[i] = cursor_bytes(&c);
         group->nodes[i] = (struct filter_node){.filter = group->filters[i], .group = group};
@@ -107,9 +102,14 @@ static void add_filters(struct filter_groups *g, struct filter_group *group)
 
 static struct filter_group *group_new(struct filter_groups *g, struct bytes key, uint32_t count)
 {
-    struct filter_group *group = calloc(1, sizeof *group);
+    size_t each = sizeof(struct filter_node) + sizeof(struct bytes);
+    struct filter_group *group = calloc(1, sizeof *group + count * each + key.size);
     CHECK(group != NULL);
     group->groups = g;
+    group->nodes = (struct filter_node *)(group + 1);
+    group->filters = (struct bytes *)(group->nodes + count);
+    group->key = (char *)(group->filters + count);
+    group->key_size = key.size;
     group->filter_count = count;
     list_init(&group->early);
     g->count++;
@@ -117,10 +117,7 @@ static struct filter_group *group_new(struct filter_groups *g, struct bytes key,
         g->everything = group;
         return group;
     }
-    group->key = malloc(key.size);
-    CHECK(group->key != NULL);
     memcpy(group->key, key.at, key.size);
-    group->key_size = key.size;
     add_filters(g, group);
     return group;
 }
@@ -136,23 +133,27 @@ static void group_leave(struct filter_groups *g, struct filter_group *group)
         g->everything = NULL;
     g->count--;
     free(group->position);
-    free(group->behind);
-    free(group->members);
-    free(group->nodes);
-    free(group->filters);
-    free(group->key);
     free(group);
 }
 
-/* --- members in the arrays -------------------------------------------------------------------------- */
+/* --- members in the arrays -------------------------------------------------------------------- */
 
 static void grow(struct filter_group *group)
 {
-    uint32_t capacity = group->capacity == 0 ? MEMBERS_FIRST : group->capacity * 2;
-    group->position = realloc(group->position, capacity * sizeof *group->position);
-    group->behind = realloc(group->behind, capacity * sizeof *group->behind);
-    group->members = realloc(group->members, capacity * sizeof *group->members);
-    CHECK(group->position != NULL && group->behind != NULL && group->members != NULL);
+    uint32_t capacity = group->capacity == 0 ? 1 : group->capacity * 2;
+    uint64_t *position = malloc(capacity * (2 * sizeof(uint64_t) + sizeof(struct filter_member *)));
+    CHECK(position != NULL);
+    uint64_t *behind = position + capacity;
+    struct filter_member **members = (struct filter_member **)(behind + capacity);
+    if (group->count > 0) {
+        memcpy(position, group->position, group->count * sizeof *position);
+        memcpy(behind, group->behind, group->count * sizeof *behind);
+        memcpy(members, group->members, group->count * sizeof *members);
+    }
+    free(group->position);
+    group->position = position;
+    group->behind = behind;
+    group->members = members;
     group->capacity = capacity;
 }
 
@@ -190,7 +191,7 @@ static uint64_t slot_ahead(const struct filter_group *group, uint32_t slot)
     return ahead < 0 ? 0 : (uint64_t)ahead;
 }
 
-/* --- early members ----------------------------------------------------------------------------------- */
+/* --- early members ---------------------------------------------------------------------------- */
 
 static void early_done(struct filter_member *m)
 {
@@ -264,7 +265,7 @@ static void early_advance(struct filter_groups *g, struct filter_member *m, uint
     early_settle(m);
 }
 
-/* --- life of a member -------------------------------------------------------------------------------- */
+/* --- life of a member ------------------------------------------------------------------------- */
 
 void filter_join(struct filter_groups *g, struct filter_member *m, struct bytes filters,
                  uint32_t count, uint64_t position, uint64_t lasts)
@@ -370,7 +371,7 @@ int filter_count(struct filter_groups *g, struct filter_member *m,
     return filter_is_counted(m) ? 0 : -EINPROGRESS;
 }
 
-/* --- what happens to messages ------------------------------------------------------------------------ */
+/* --- what happens to messages ----------------------------------------------------------------- */
 
 struct walk {
     struct filter_groups *groups;
@@ -469,7 +470,7 @@ void filter_groups_removed(struct filter_groups *g, uint64_t seq, struct bytes s
         group_removed(group, seq);
 }
 
-/* --- questions --------------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 bool filter_is_within(const struct filter_member *m, struct bytes pattern)
 {
@@ -527,7 +528,7 @@ uint32_t filter_groups_count(const struct filter_groups *g)
     return g->count;
 }
 
-/* --- the check --------------------------------------------------------------------------------------- */
+/* --- the check -------------------------------------------------------------------------------- */
 
 static void group_check(const struct filter_groups *g, const struct filter_group *group)
 {

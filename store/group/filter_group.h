@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* filter_group.h -- how many matching messages lie ahead of each consumer, counted once a filter.
  *
- * Idea        Consumers with equal filters are members of one group. It counts in `total` every message
- *             that matches; a member remembers in `behind` how much of that is not ahead of it:
+ * Idea        Consumers with equal filters are members of one group. It counts in `total` every
+ *             message that matches; a member remembers in `behind` how much of that is not ahead of
+ *             it:
  *
  *                 ahead(member) = total - behind(member)
  *
- *             A message that is stored adds one to total; a member that passes a message adds one to its
- *             own behind. One that is removed above all positions takes one from total, one below all
- *             changes nothing; between, every member still before it has it added to behind: two plain
- *             arrays, so that this is a scan of 16 bytes a member.
+ *             A message that is stored adds one to total; a member that passes a message adds one
+ *             to its own behind. One that is removed above all positions takes one from total, one
+ *             below all changes nothing; between, every member still before it has it added to
+ *             behind: two plain arrays, so that this is a scan of 16 bytes a member.
  * Counting    a new member does not know yet what is ahead. It is *early*: kept apart, while
- *             filter_member_count goes through the messages there were when it came, in slices:
+ *             filter_count goes through the messages there were when it came, in slices:
  *
- *                 position          counted_to              upto
- *                 | counted: below  | not looked at yet     | came since: above
+ *                 position          counted_to              end
+ *                 | counted         | not looked at yet     | came since
  *
- *             A member that wants only the last of each subject up to `upto` stays early until it is
- *             there: what removals take from it may not have been a last one, so `below` can be too
- *             small meanwhile, never under zero, and is right again at upto.
+ *             A member that wants only the last of each subject up to `lasts` stays early until it
+ *             is there: what removals take from it may not have been a last one, so its count can
+ *             be too small meanwhile, never under zero, and is right again at `lasts`.
  * Invariants  1 low <= every position <= high
- *             2 total - behind is not negative, but for members that passed what does not match: then it counts as 0
+ *             2 total - behind < 0 (a member passed what does not match) counts as 0
  *             3 a member is in the arrays of its group or in its list of early ones
  * Bounds      24 bytes a member; a literal subject costs the groups that match it (filter_index.h).
- * Differs     from nats-server in that the count cannot drift: a removal is weighed against the position,
- *             not against what a leader believed.
+ * Differs     from nats-server in that the count cannot drift: a removal is weighed against the
+ *             position, not against what a leader believed.
  */
 #ifndef STORE_GROUP_FILTER_GROUP_H
 #define STORE_GROUP_FILTER_GROUP_H
@@ -46,9 +47,10 @@ struct filter_member {
     uint32_t slot;              /* in them */
 };
 
-/* Looks messages up for a count. Counts those that match and lie in from..to, with `lasts` only the last
- * of each subject up to `lasts`; from <= to. 0: *ret_count are in from..*ret_to, which may be less than
- * asked for, but not less than one sequence; a negative errno (-EAGAIN): the same call again, later. */
+/* Looks messages up for a count. Counts those that match and lie in from..to, with `lasts` only the
+ * last of each subject up to `lasts`; from <= to. 0: *ret_count are in from..*ret_to, which may be
+ * less than asked for, but not less than one sequence; a negative errno (-EAGAIN): the same call
+ * again, later. */
 struct count_source {
     int (*count)(void *context, const struct filter *filter, uint64_t from, uint64_t to,
                  uint64_t lasts, uint64_t *ret_count, uint64_t *ret_to);
@@ -65,13 +67,14 @@ void filter_groups_appended(struct filter_groups *g, uint64_t seq, struct bytes 
 /* A message that was there is not any more. */
 void filter_groups_removed(struct filter_groups *g, uint64_t seq, struct bytes subject);
 
-/* Joins those whose filters, as consumer_put has them, are the same bytes. It is to be counted, unless
- * nothing can be ahead. lasts: it wants the last of each subject only, up to there; 0: all. */
+/* Joins those whose filters, as consumer_put has them, are the same bytes. It is to be counted,
+ * unless nothing can be ahead. lasts: up to there it wants the last of each subject only; 0: no. */
 void filter_join(struct filter_groups *g, struct filter_member *m, struct bytes filters,
                  uint32_t count, uint64_t position, uint64_t lasts);
 void filter_leave(struct filter_groups *g, struct filter_member *m);
 
-/* It is at `to` now, not before where it was, and passed this many matching messages that were there. */
+/* It is at `to` now, not before where it was, and passed this many matching messages that were
+ * there. */
 void filter_advance(struct filter_groups *g, struct filter_member *m, uint64_t to, uint32_t passed);
 /* Somebody knows: this many are ahead, of which `above` beyond the lasts. */
 void filter_install(struct filter_groups *g, struct filter_member *m, uint64_t ahead,
@@ -90,8 +93,8 @@ int filter_count(struct filter_groups *g, struct filter_member *m,
 bool filter_is_within(const struct filter_member *m, struct bytes pattern);
 bool filter_meets(const struct filter_member *m, struct bytes pattern);
 
-/* Whether any member of the groups that match the subject says yes, asked in no order, the one that said
- * it last before others. */
+/* Whether any member of the groups that match the subject says yes, asked in no order, the one that
+ * said it last before others. */
 typedef bool filter_ask_fn(void *context, struct filter_member *member);
 bool filter_any(struct filter_groups *g, uint64_t seq, struct bytes subject, filter_ask_fn *ask,
                 void *context);

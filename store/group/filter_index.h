@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* filter_index.h -- which filters a literal subject matches, among very many.
  *
- * Idea        A filter hangs in a hash table under its *stem*, the tokens before its first wildcard. A
- *             subject has one possible stem a level: only levels at which some filter's stem ends are
- *             looked up, and what hangs there is compared.
+ * Idea        A filter hangs in a hash table under its *stem*, the tokens before its first
+ *             wildcard. A subject has one possible stem a level: only levels at which some filter's
+ *             stem ends are looked up, and what hangs there is compared.
  *
  *                 orders.*.new, orders.>    under  orders        level 1
  *                 device.17.state           under  all of it     level 3
  *                 *.audit, >                under  nothing       level 0
  *
  * Invariants  1 levels[n] counts the filters whose stem has n tokens
- * Bounds      STEM_TOKENS_MAX tokens of a stem count; a subject costs a look-up a level in use, and a
- *             comparison a filter with that stem.
+ * Bounds      STEM_TOKENS_MAX tokens of a stem count; a subject costs a look-up a level in use, and
+ *             a comparison a filter with that stem.
  */
 #ifndef STORE_GROUP_FILTER_INDEX_H
 #define STORE_GROUP_FILTER_INDEX_H

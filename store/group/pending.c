@@ -32,7 +32,7 @@ struct spot {
     uint32_t slot;
 };
 
-/* --- columns --------------------------------------------------------------------------------------- */
+/* --- columns ---------------------------------------------------------------------------------- */
 
 static char *column_at(const struct pending_chunk *c, enum column column)
 {
@@ -113,8 +113,8 @@ static struct pending_chunk *reform(struct pending_chunk *old, const uint64_t *b
     return c;
 }
 
-/* The smallest form of a column that takes what is in it and this value. Sequences only rise, so their
- * base is the lowest; times go either way and get room on both sides; counts are absolute. */
+/* The smallest form of a column that takes what is in it and this value. Sequences only rise, so
+ * their base is the lowest; times go either way and get room on both sides; counts are absolute. */
 static struct pending_chunk *widen(struct pending_chunk *c, enum column column, int64_t value)
 {
     int64_t low = column == COUNT ? 0 : value;
@@ -158,7 +158,7 @@ static void set(struct pending_chunk **chunk, enum column column, uint32_t slot,
     put(*chunk, column, slot, value);
 }
 
-/* --- chunks ---------------------------------------------------------------------------------------- */
+/* --- chunks ----------------------------------------------------------------------------------- */
 
 static struct pending_chunk *chunk_new(const struct delivery *first, uint32_t capacity)
 {
@@ -243,7 +243,7 @@ static uint32_t chunk_slot(const struct pending_chunk *c, uint64_t seq)
     return low;
 }
 
-/* --- the directory --------------------------------------------------------------------------------- */
+/* --- the directory ---------------------------------------------------------------------------- */
 
 /* The last place that begins at or before seq; 0 when all begin after. */
 static uint32_t place_of(struct pending *p, uint64_t seq)
@@ -359,7 +359,7 @@ void pending_push(struct pending *p, const struct delivery *d)
     }
 }
 
-/* --- entries --------------------------------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 static bool find(struct pending *p, uint64_t seq, struct spot *ret, struct delivery *ret_delivery)
 {
@@ -473,7 +473,7 @@ uint64_t pending_memory(const struct pending *p)
     return bytes;
 }
 
-/* --- the check ------------------------------------------------------------------------------------- */
+/* --- the check -------------------------------------------------------------------------------- */
 
 struct tally {
     struct pending sum;

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pending.h -- what one consumer was sent and has not settled: deliveries by stream sequence.
  *
- * Idea        New deliveries come in stream order, so an entry is only ever added at the end; it leaves
- *             from anywhere. Entries lie in chunks of up to PENDING_CHUNK_SLOTS, as columns of which each
- *             has the width that its values need, relative to a base:
+ * Idea        New deliveries come in stream order, so an entry is only ever added at the end; it
+ *             leaves from anywhere. Entries lie in chunks of up to PENDING_CHUNK_SLOTS, as columns
+ *             of which each has the width that its values need, relative to a base:
  *
  *                 directory   first seq ──► chunk
- *                 chunk       seq   base + slot            (no byte while sequences are consecutive)
- *                             dseq  base + slot            (no byte while deliveries are)
+ *                 chunk       seq   base + slot            (no byte while they are neighbours)
+ *                             dseq  base + slot            (likewise)
  *                             time  base + 2 bytes         milliseconds; or 4, or 8
  *                             count 1 byte: deliveries, exhausted or not; 0: the slot is dead
  *
- *             A settled slot is dead until its chunk is: a chunk of which three quarters are dead is
- *             packed, into the one before when that has room.
- * Two kinds   an entry is *waiting* for its acknowledgement, or *exhausted*: it was delivered as often
- *             as it may be, holds no floor back, and stays only so that interest in it does.
- * Invariants  1 sequences rise from slot to slot and from chunk to chunk, and so do consumer sequences
- *             2 counts of chunks and of the whole are those of their live slots; no chunk is all dead
+ *             A settled slot is dead until its chunk is: a chunk of which three quarters are dead
+ *             is packed, into the one before when that has room.
+ * Two kinds   an entry is *waiting* for its acknowledgement, or *exhausted*: it was delivered as
+ *             often as it may be, holds no floor back, and stays only so that interest in it does.
+ * Invariants  1 both sequences rise from slot to slot and from chunk to chunk
+ *             2 counts are those of the live slots; no chunk is all dead
  *             3 first_seq and first_dseq are of the first waiting entry; 0: none waits
- * Bounds      3 bytes an entry of a dense run, 11 as a rule otherwise; PENDING_MAX entries. A look-up is
- *             two binary searches; the first waiting entry costs nothing.
+ * Bounds      3 bytes an entry of a dense run, 11 as a rule otherwise; PENDING_MAX entries. A
+ *             look-up is two binary searches; the first waiting entry costs nothing.
  */
 #ifndef STORE_GROUP_PENDING_H
 #define STORE_GROUP_PENDING_H

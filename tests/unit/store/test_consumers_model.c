@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stream's consumers under random deliveries, acknowledgements, removals and purges, against a model
- * that keeps one cell a consumer and sequence and derives everything by looking at all of them. With
- * interest retention the test plays the stream's half: what nobody wants any more, it removes. */
+/* A stream's consumers under random deliveries, acknowledgements, removals and purges, against a
+ * model that keeps one cell a consumer and sequence and derives everything by looking at all of
+ * them. With interest retention the test plays the stream's half: what nobody wants any more, it
+ * removes. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,7 +63,7 @@ struct world {
     struct buffer body;
 };
 
-/* --- the model --------------------------------------------------------------------------------------- */
+/* --- the model -------------------------------------------------------------------------------- */
 
 static struct bytes subject_of(const struct world *w, uint64_t seq)
 {
@@ -177,7 +178,7 @@ static void model_ack(struct world *w, struct model_consumer *c, uint64_t seq)
     }
 }
 
-/* --- the set under test ------------------------------------------------------------------------------ */
+/* --- the set under test ----------------------------------------------------------------------- */
 
 static bool is_live(void *context, uint64_t seq)
 {
@@ -214,11 +215,11 @@ static int apply(struct world *w, enum entry_kind kind, struct consumers_applied
     uint64_t first = 1;
     while (first <= w->last && !w->real[first])
         first++;
-    struct consumers_world preview = {first, is_live, on_preview, w};
-    struct consumers_world world = {first, is_live, on_settled, w};
+    int64_t now_ns = w->now_ms * 1000000;
+    struct consumers_world preview = {now_ns, first, is_live, on_preview, w};
+    struct consumers_world world = {now_ns, first, is_live, on_settled, w};
     w->entry.kind = kind;
     w->entry.body = buffer_view(&w->body);
-    w->entry.time_ns = w->now_ms * 1000000;
     uint64_t hash = w->set->hash;
     memset(w->foreseen, 0, sizeof w->foreseen);
     consumers_preview(w->set, &w->entry, &preview);
@@ -239,7 +240,7 @@ static void apply_well(struct world *w, enum entry_kind kind)
     model_lose_interest(w);
 }
 
-/* --- steps ------------------------------------------------------------------------------------------- */
+/* --- steps ------------------------------------------------------------------------------------ */
 
 static struct model_consumer *any_consumer(struct world *w, uint32_t *ret_id)
 {
@@ -599,7 +600,7 @@ static void step_reload(struct world *w)
     buffer_done(&again);
 }
 
-/* --- what has to agree ------------------------------------------------------------------------------- */
+/* --- what has to agree ------------------------------------------------------------------------ */
 
 static uint64_t count_lasts(const struct world *w, const struct filter *filter, uint64_t seq,
                             uint64_t lasts)
