@@ -14,7 +14,7 @@
 #include "store/format/buffer.h"
 #include "store/format/checkpoint.h"
 #include "store/format/group_record.h"
-#include "store/group/group.h"
+#include "store/group/stream_group.h"
 #include "store/msglog_file.h"
 #include "store/store_snapshot.h"
 #include "store/store_state.h"
@@ -60,13 +60,14 @@ static void open_state(struct store *s, struct store_group *g)
         .folder = folder,
     };
     g->log = msglog_new(&log);
-    g->group = group_new(
-        &(struct group_options){.gid = g->member.gid, .seed = s->options.seed, .log = g->log});
+    g->stream = stream_group_new(g->member.gid, s->options.seed, g->log);
+    g->group = stream_group_stream(g->stream);
 }
 
 static void close_state(struct store_group *g)
 {
-    group_free(&g->group);
+    stream_group_free(&g->stream);
+    g->group = NULL;
     msglog_free(&g->log);
 }
 
@@ -122,7 +123,10 @@ static int load_state(struct store *s, struct store_group *g, struct bytes body)
     open_state(s, g);
     status = msglog_load(g->log, &c);
     if (status == 0)
-        status = group_read(g->group, c.sections[CHECKPOINT_GROUP]);
+        status = stream_group_read(g->stream, c.sections[CHECKPOINT_GROUP],
+                                   c.sections[CHECKPOINT_CONSUMERS]);
+    if (status == 0 && group_state_hash(g->group) != c.state_hash)
+        status = -EBADMSG;
     if (status != 0)
         close_state(g);
     return status;

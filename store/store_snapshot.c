@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "runtime/base/check.h"
-#include "store/group/group.h"
+#include "store/group/stream_group.h"
 #include "store/msglog_file.h"
 #include "store/store_state.h"
 
@@ -19,7 +19,8 @@ void store_snapshot_init(struct snapshot *s, struct store_group *g)
     s->checkpoint.log_time_ns = counters.time_ns;
     s->checkpoint.state_hash = group_state_hash(g->group);
     s->checkpoint.first_seq = 1; /* a memory log's messages are not of its checkpoint */
-    group_write(g->group, &s->sections[CHECKPOINT_GROUP]);
+    stream_group_write(g->stream, &s->sections[CHECKPOINT_GROUP],
+                       &s->sections[CHECKPOINT_CONSUMERS]);
     if (g->form == MSGLOG_MEMORY)
         return;
     CHECK(counters.applied == g->entries.applied);

@@ -51,10 +51,11 @@ struct store_group {
     bool draining; /* a job of the drain has it */
     bool has_folder;
     bool deleting;
-    struct making *making; /* given; until the ledger has it */
-    uint64_t next_file;    /* number of the next file in its folder */
-    struct group *group;   /* LOADED: given */
-    struct msglog *log;    /* LOADED: given */
+    struct making *making;       /* given; until the ledger has it */
+    uint64_t next_file;          /* number of the next file in its folder */
+    struct stream_group *stream; /* LOADED: given */
+    struct group *group;         /* of stream */
+    struct msglog *log;          /* LOADED: given */
     struct entry_log entries;
     int64_t queued_time_ns;     /* log time of the last entry, applied or not */
     uint64_t queued_bytes;      /* of bodies that are not applied */
