@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* journal_recover.c -- the files of a journal at the start: read, scanned, made ready for appends.
  *
- *     LIST ──► per file: OPEN ──► READ ──► CLOSE ──► all: scan, deliver ──► per file: REOPEN, SYNC
- *                                                          ──► FOLDER ──► RING ──► done
+ *     NAMES ──► per file: READ ──► all: scan, deliver ──► per file: REOPEN, SYNC
+ *                                                  ──► FOLDER ──► RING ──► done
  *
  * Idea        Every file is read whole, and the highest block in it tells what it holds: a spare
- *             goes back to the ring, the others' images are scanned and stay. Reads go past the
- *             page cache where that can be done: after a failed sync it shows what the disk does
- *             not have.
+ *             goes back to the ring, the others' images are scanned and stay.
  *
  *             What was delivered may have been written by a process that died before its sync:
  *             it is synced, with the folder's names, before the owner builds on it. What blocks
@@ -20,19 +18,15 @@
 #include <string.h>
 
 #include "runtime/base/check.h"
+#include "store/journal_read.h"
 #include "store/journal_scan.h"
 #include "store/journal_state.h"
 
-#define READ_BYTES ((uint64_t)4 << 20)
-#define READS_MAX 8 /* under way at once */
 #define NAME_DIGITS 5
 
 enum recover_step {
     RECOVER_NAMES,
-    RECOVER_OPEN,
     RECOVER_READ,
-    RECOVER_READ_ON,
-    RECOVER_CLOSED,
     RECOVER_REOPEN,
     RECOVER_SYNC,
     RECOVER_FOLDER,
@@ -41,21 +35,19 @@ enum recover_step {
 
 struct journal_recover {
     struct task task;
-    struct task_io io[READS_MAX];
+    struct task_io io;
     const struct journal_recovery *recovery; /* borrowed */
     uint64_t floor;
     enum recover_step step;
-    struct journal_file *
-        *files; /* given, the table; the files are among the journal's spares or live */
-    bool *held; /* given: whether the file has blocks from the floor's file on */
+    struct journal_file **files; /* given, but for the files: they are spares, or live */
+    bool *held;                  /* given: whether it has blocks from the floor's file on */
     uint32_t count;
-    uint32_t at;              /* in files */
-    bool direct;              /* whether this one is read past the page cache */
-    uint64_t from;            /* offset of the first piece that is read now */
-    uint64_t offset;          /* behind the last one */
-    bool shorter;             /* the file ends before file_bytes */
-    uint32_t counted_at;      /* the file that the last record was in */
+    uint32_t at;          /* in files */
+    uint32_t counted_at;  /* the file that the last record was in */
+    uint64_t *unreadable; /* given: positions of pages in files that are held */
+    uint32_t unreadable_count;
     struct disk_names *names; /* given */
+    struct journal_read read;
     char path[DISK_PATH_MAX];
 };
 
@@ -68,7 +60,9 @@ void journal_recover_free(struct journal_recover **at)
     if (r == NULL)
         return;
     CHECK(!task_busy(&r->task));
+    journal_read_done(&r->read);
     disk_names_free(&r->names);
+    free(r->unreadable);
     free(r->files);
     free(r->held);
     free(r);
@@ -85,7 +79,7 @@ void journal_recover(struct journal *j, uint64_t floor, const struct journal_rec
     j->recover = r;
     j->floor = floor;
     task_init(&r->task, j->options.disk, on_recover, j);
-    task_path(&r->task, &r->io[0], DISK_LIST, j->options.folder, NULL);
+    task_path(&r->task, &r->io, DISK_LIST, j->options.folder, NULL);
 }
 
 /* The journal is as it has to be, or it can only be closed. Nothing may follow: done may do
@@ -140,102 +134,52 @@ static int take_names(struct journal *j)
     return 0;
 }
 
-/* --- reading -------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------- */
 
-static void open_to_read(struct journal *j, bool direct)
-{
-    struct journal_recover *r = j->recover;
-    r->direct = direct;
-    r->step = RECOVER_READ;
-    journal_path(j, r->files[r->at]->physical, r->path);
-    task_open(&r->task, &r->io[0], r->path, direct ? DISK_OPEN_DIRECT : 0);
-}
+static void on_read(void *context, int status);
 
-/* The next pieces of the file. */
-static void read_on(struct journal *j)
-{
-    struct journal_recover *r = j->recover;
-    const struct journal_file *f = r->files[r->at];
-    r->step = RECOVER_READ_ON;
-    r->from = r->offset;
-    for (unsigned i = 0; i < READS_MAX && r->offset < j->options.file_bytes; i++) {
-        uint64_t left = j->options.file_bytes - r->offset;
-        uint64_t size = left < READ_BYTES ? left : READ_BYTES;
-        task_read(&r->task, &r->io[i], f->handle, r->offset, f->image + r->offset, size);
-        r->offset += size;
-    }
-}
-
-/* What a file that is too short does not have is as good as zeros. */
-static void pad_pieces(struct journal_recover *r)
-{
-    char *image = r->files[r->at]->image;
-    for (uint64_t at = r->from, i = 0; at < r->offset; at += READ_BYTES, i++) {
-        uint64_t left = r->offset - at;
-        uint64_t size = left < READ_BYTES ? left : READ_BYTES;
-        uint64_t got = (uint64_t)r->io[i].request.result;
-        if (got == size)
-            continue;
-        r->shorter = true;
-        memset(image + at + got, 0, size - got);
-    }
-}
-
-static void begin_read(struct journal *j)
+static void read_file(struct journal *j)
 {
     struct journal_recover *r = j->recover;
     struct journal_file *f = r->files[r->at];
-    if (f->image == NULL)
-        f->image = journal_image_take(j);
-    r->offset = 0;
-    r->shorter = false;
-    read_on(j);
+    r->step = RECOVER_READ;
+    f->image = journal_image_take(j);
+    journal_path(j, f->physical, r->read.path);
+    journal_read_begin(&r->read, j->options.disk, f->image, j->options.file_bytes, on_read, j);
 }
 
-static void end_read(struct journal *j)
+static void keep_unreadable(struct journal *j, const struct journal_file *f)
 {
     struct journal_recover *r = j->recover;
-    pad_pieces(r);
-    if (r->offset < j->options.file_bytes) {
-        read_on(j);
+    uint32_t count = r->read.unreadable_count;
+    if (count == 0)
         return;
-    }
-    r->step = RECOVER_CLOSED;
-    task_close(&r->task, &r->io[0], &r->files[r->at]->handle);
+    r->unreadable = realloc(r->unreadable, (r->unreadable_count + count) * sizeof r->unreadable[0]);
+    CHECK(r->unreadable != NULL);
+    for (uint32_t i = 0; i < count; i++)
+        r->unreadable[r->unreadable_count++] =
+            f->number * j->options.file_bytes + r->read.unreadable[i];
 }
 
-/* A short read past the cache can not be continued where it ended: the file is read again
- * through it. */
-static bool again_through_cache(struct journal *j)
-{
-    struct journal_recover *r = j->recover;
-    if (r->task.status != -EINVAL || !r->direct ||
-        (r->step != RECOVER_READ && r->step != RECOVER_READ_ON))
-        return false;
-    task_forgive(&r->task);
-    r->direct = false;
-    if (r->step == RECOVER_READ) {
-        open_to_read(j, false);
-    } else {
-        r->step = RECOVER_OPEN;
-        task_close(&r->task, &r->io[0], &r->files[r->at]->handle);
-    }
-    return true;
-}
-
-/* It has been read: what it holds decides what becomes of it. */
-static void sort_file(struct journal *j)
+/* It has been read: what it holds decides what becomes of it. Of a file that can not be read,
+ * and has nothing that says what it is, nobody knows. */
+static int sort_file(struct journal *j)
 {
     struct journal_recover *r = j->recover;
     struct journal_file *f = r->files[r->at];
     uint64_t file_bytes = j->options.file_bytes;
     bool any = journal_scan_number(f->image, file_bytes, j->options.store, &f->number) == 0;
+    if (!any && r->read.unreadable_count > 0)
+        return -EIO;
     r->held[r->at] = any && f->number >= r->floor / file_bytes;
     if (!r->held[r->at]) {
         journal_image_give(j, &f->image);
-        f->zero = r->shorter; /* nobody finished making it */
+        f->zero = r->read.shorter; /* nobody finished making it */
+    } else {
+        keep_unreadable(j, f);
     }
     r->at++;
+    return 0;
 }
 
 /* --- the scan ------------------------------------------------------------------------------- */
@@ -332,6 +276,22 @@ static void set_end(struct journal *j, const struct journal_scan_end *end)
     j->records_end = last != NULL ? j->end : 0;
 }
 
+/* Whether the chain may end where it does because the disk could not read on: what would be
+ * dropped then may be whole. */
+static bool end_is_unreadable(const struct journal *j, const struct journal_scan_end *end)
+{
+    const struct journal_recover *r = j->recover;
+    uint64_t file_bytes = j->options.file_bytes;
+    uint64_t next_file = (end->position / file_bytes + 1) * file_bytes;
+    for (uint32_t i = 0; i < r->unreadable_count; i++) {
+        uint64_t page = r->unreadable[i];
+        bool torn = page >= end->position && page < end->position + end->torn_size;
+        if (torn || page == next_file)
+            return true;
+    }
+    return false;
+}
+
 static int scan(struct journal *j)
 {
     struct journal_recover *r = j->recover;
@@ -359,6 +319,8 @@ static int scan(struct journal *j)
         status = journal_scan(&in, &end);
     if (status == 0 && end.epoch >= j->options.boot_epoch)
         status = -ESTALE;
+    if (status == 0 && end_is_unreadable(j, &end))
+        status = -EIO;
     if (status == 0) {
         sort_out(j, files, count, &end);
         set_end(j, &end);
@@ -374,7 +336,7 @@ static void reopen(struct journal *j)
     struct journal_recover *r = j->recover;
     r->step = RECOVER_SYNC;
     journal_path(j, r->files[r->at]->physical, r->path);
-    task_open(&r->task, &r->io[0], r->path, DISK_OPEN_WRITE);
+    task_open(&r->task, &r->io, r->path, DISK_OPEN_WRITE);
 }
 
 static void sync_file(struct journal *j)
@@ -382,7 +344,7 @@ static void sync_file(struct journal *j)
     struct journal_recover *r = j->recover;
     const struct journal_file *f = r->files[r->at++];
     r->step = RECOVER_REOPEN;
-    task_sync(&r->task, &r->io[0], f->handle);
+    task_sync(&r->task, &r->io, f->handle);
 }
 
 void journal_recover_settle(struct journal *j)
@@ -407,7 +369,7 @@ static int next_to_read(struct journal *j)
 {
     struct journal_recover *r = j->recover;
     if (r->at < r->count) {
-        open_to_read(j, true);
+        read_file(j);
         return 0;
     }
     int status = scan(j);
@@ -418,7 +380,7 @@ static int next_to_read(struct journal *j)
         reopen(j);
     } else {
         r->step = RECOVER_FOLDER;
-        task_path(&r->task, &r->io[0], DISK_SYNC_DIR, j->options.folder, NULL);
+        task_path(&r->task, &r->io, DISK_SYNC_DIR, j->options.folder, NULL);
     }
     return 0;
 }
@@ -429,16 +391,13 @@ static int step(struct journal *j)
     int status = 0;
     switch (r->step) {
     case RECOVER_NAMES: status = take_names(j); return status != 0 ? status : next_to_read(j);
-    case RECOVER_OPEN: open_to_read(j, r->direct); break;
-    case RECOVER_READ: begin_read(j); break;
-    case RECOVER_READ_ON: end_read(j); break;
-    case RECOVER_CLOSED: sort_file(j); return next_to_read(j);
+    case RECOVER_READ: status = sort_file(j); return status != 0 ? status : next_to_read(j);
     case RECOVER_REOPEN:
         if (r->at < r->count) {
             reopen(j);
         } else {
             r->step = RECOVER_FOLDER;
-            task_path(&r->task, &r->io[0], DISK_SYNC_DIR, j->options.folder, NULL);
+            task_path(&r->task, &r->io, DISK_SYNC_DIR, j->options.folder, NULL);
         }
         break;
     case RECOVER_SYNC: sync_file(j); break;
@@ -451,26 +410,33 @@ static int step(struct journal *j)
 /* What the last request has brought is ours, whether it is used or not. */
 static void collect(struct journal_recover *r)
 {
-    const struct disk_request *request = &r->io[0].request;
+    const struct disk_request *request = &r->io.request;
     if (request->result < 0)
         return;
     if (r->step == RECOVER_NAMES)
         r->names = request->names;
-    else if (r->step == RECOVER_READ || r->step == RECOVER_SYNC)
+    else if (r->step == RECOVER_SYNC)
         r->files[r->at]->handle = request->file;
+}
+
+static void go_on(struct journal *j, int status)
+{
+    if (j->closing != NULL)
+        status = -ECANCELED;
+    if (status == 0)
+        status = step(j);
+    if (status != 0)
+        finish(j, status);
+}
+
+static void on_read(void *context, int status)
+{
+    go_on(context, status);
 }
 
 static void on_recover(struct task *t)
 {
     struct journal *j = t->context;
     collect(j->recover);
-    if (j->closing != NULL) {
-        finish(j, -ECANCELED);
-        return;
-    }
-    if (t->status != 0 && again_through_cache(j))
-        return;
-    int status = t->status != 0 ? t->status : step(j);
-    if (status != 0)
-        finish(j, status);
+    go_on(j, t->status);
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "store/journal_state.h"
 #include "tests/unit/store/journal_run.h"
 
 static void set_up(struct journal_run *run, uint64_t seed)
@@ -261,31 +262,53 @@ static void spares_of_a_burst_are_removed(void **state)
     run_done(&run);
 }
 
-/* Whether any file has a body made by run_body with this number. */
+/* All of a file, from a disk that reads short; false: there is no such file. */
+static bool read_whole(struct journal_run *run, const char *path, char bytes[RUN_FILE_BYTES])
+{
+    struct disk_request r = {.op = DISK_OPEN, .path = path, .done = run_note};
+    disk_submit(disk_run_door(&run->disk), &r);
+    disk_run_all(&run->disk);
+    if (r.result != 0)
+        return false;
+    struct disk_file *file = r.file;
+    uint64_t got = 0;
+    do {
+        struct iovec part = {bytes + got, RUN_FILE_BYTES - got};
+        r = (struct disk_request){.op = DISK_READ, .file = file, .offset = got, .done = run_note};
+        r.parts = &part;
+        r.part_count = 1;
+        disk_submit(disk_run_door(&run->disk), &r);
+        disk_run_all(&run->disk);
+        assert_true(r.result > 0);
+        got += (uint64_t)r.result;
+    } while (got < RUN_FILE_BYTES);
+    sim_disk_abandon(run->disk.disk, file);
+    return true;
+}
+
+/* Whether any file has a body of 3000 bytes made by run_body with this number. */
 static bool is_on_disk(struct journal_run *run, uint64_t number)
 {
     static char bytes[RUN_FILE_BYTES];
     char body[3000];
     run_body(number, sizeof body, body);
-    bool found = false;
     for (int i = 0; i < 20; i++) {
         char path[64];
         snprintf(path, sizeof path, "journal/j-%05d", i);
-        struct disk_request r = {.op = DISK_OPEN, .path = path, .done = run_note};
-        disk_submit(disk_run_door(&run->disk), &r);
-        disk_run_all(&run->disk);
-        if (r.result != 0)
-            continue;
-        struct iovec part = {bytes, sizeof bytes};
-        struct disk_request read = {.op = DISK_READ, .file = r.file, .parts = &part};
-        read.part_count = 1;
-        read.done = run_note;
-        disk_submit(disk_run_door(&run->disk), &read);
-        disk_run_all(&run->disk);
-        found = found || memmem(bytes, (size_t)read.result, body, sizeof body) != NULL;
-        sim_disk_abandon(run->disk.disk, r.file);
+        if (read_whole(run, path, bytes) && memmem(bytes, sizeof bytes, body, sizeof body) != NULL)
+            return true;
     }
-    return found;
+    return false;
+}
+
+/* Goes on in a file that was released as it was: the spare that was made before comes first. */
+static void begin_recycled_file(struct journal_run *run)
+{
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(journal_leave_file(run->journal), 0);
+        assert_int_equal(run_append(run, 0, 10), 0);
+        flush_all(run);
+    }
 }
 
 static void erased_records_are_on_no_file(void **state)
@@ -297,9 +320,7 @@ static void erased_records_are_on_no_file(void **state)
     assert_true(is_on_disk(&run, number));
     run.floor = span_of(&run).file_end;
     journal_release(run.journal, run.floor, false); /* recycled as it is, and begun again */
-    assert_int_equal(journal_leave_file(run.journal), 0);
-    assert_int_equal(run_append(&run, 0, 10), 0);
-    flush_all(&run);
+    begin_recycled_file(&run);
     for (uint64_t n = number; n < run.numbers - 1; n++)
         if (run.records[n - number].position < run.floor && is_on_disk(&run, n))
             number = n;
@@ -319,6 +340,116 @@ static void erased_records_are_on_no_file(void **state)
     flush_all(&run);
     start_again(&run);
     run_done(&run);
+}
+
+static void leave_file_if_another_is_ready(struct journal_run *run)
+{
+    int status = journal_leave_file(run->journal);
+    assert_true(status == 0 || status == -EAGAIN);
+}
+
+/* Zeros for what is behind the end of a file, blocks that are appended to it, and releases of it
+ * meet in every order. */
+static void erasing_and_appending_do_not_harm_each_other(void **state)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct journal_run run;
+        run_init(&run, seed, (struct sim_disk_options){.faults.short_move = 2});
+        run_recover(&run);
+        run_take_over(&run);
+        fill_files(&run, 2);
+        run.floor = span_of(&run).file_end;
+        journal_release(run.journal, run.floor, false);
+        begin_recycled_file(&run);
+        for (int i = 0; i < 50; i++) {
+            (void)run_append(&run, i % RUN_GROUPS, 200);
+            journal_flush(run.journal, true);
+            if (prng_one_in(&run.prng, 4))
+                run_release(&run, true);
+            if (prng_one_in(&run.prng, 10))
+                leave_file_if_another_is_ready(&run);
+            for (uint64_t n = prng_below(&run.prng, 5); n > 0; n--)
+                (void)disk_run_step(&run.disk);
+            journal_check(run.journal);
+        }
+        run_release(&run, true);
+        (void)run_append(&run, 0, 200);
+        for (uint64_t n = prng_below(&run.prng, 12); n > 0; n--)
+            (void)disk_run_step(&run.disk);
+        flush_all(&run);
+        assert_false(span_of(&run).zeroing);
+        assert_int_equal(span_of(&run).durable, span_of(&run).end);
+        uint64_t file = run.floor / RUN_FILE_BYTES * RUN_FILE_BYTES;
+        for (uint64_t n = 0; n < run.count && run.records[n].position < file; n++)
+            if (run.records[n].size == 3000)
+                assert_false(is_on_disk(&run, run.records[n].number));
+        start_again(&run);
+        run_done(&run);
+    }
+}
+
+/* Two files are live: 3000 bytes a record in a recycled one, which is not clean behind them. */
+static void set_up_recycled(struct journal_run *run, uint64_t seed)
+{
+    run_init(run, seed, (struct sim_disk_options){.faults.short_move = 2});
+    run_recover(run);
+    run_take_over(run);
+    fill_files(run, 2);
+    run->floor = span_of(run).file_end;
+    journal_release(run->journal, run->floor, false);
+    disk_run_all(&run->disk);
+    begin_recycled_file(run);
+    run->floor = span_of(run).durable;
+    journal_release(run->journal, run->floor, false);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(run_append(run, 0, 3000), 0);
+    flush_all(run);
+}
+
+static void a_block_is_not_overtaken_by_zeros(void **state)
+{
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct journal_run run;
+        set_up_recycled(&run, seed);
+        journal_release(run.journal, run.floor, true);
+        assert_true(span_of(&run).zeroing);
+        const struct journal_ring *ring = &run.journal->ring;
+        while (ring->job != RING_ZERO || ring->file->image == NULL)
+            assert_true(disk_run_step(&run.disk));
+        for (int i = 0; i < 4; i++) {
+            assert_int_equal(run_append(&run, 0, 3500), 0);
+            journal_flush(run.journal, true);
+            (void)disk_run_step(&run.disk);
+        }
+        flush_all(&run);
+        assert_int_equal(span_of(&run).durable, span_of(&run).end);
+        assert_false(span_of(&run).zeroing);
+        start_again(&run);
+        run_done(&run);
+    }
+}
+
+static void a_file_released_while_it_is_zeroed_is_zeroed_from_its_beginning(void **state)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct journal_run run;
+        set_up_recycled(&run, seed);
+        assert_int_equal(journal_leave_file(run.journal), 0);
+        assert_int_equal(run_append(&run, 0, 10), 0);
+        flush_all(&run);
+        uint64_t number = run.records[run.count - 2].number;
+        assert_true(is_on_disk(&run, number));
+        journal_release(run.journal, run.floor, true);
+        for (uint64_t n = prng_below(&run.prng, 6); n > 0; n--)
+            (void)disk_run_step(&run.disk);
+        run.floor = span_of(&run).durable;
+        journal_release(run.journal, run.floor, true);
+        disk_run_all(&run.disk);
+        assert_false(span_of(&run).zeroing);
+        assert_false(is_on_disk(&run, number));
+        start_again(&run);
+        run_done(&run);
+    }
 }
 
 static void the_file_that_is_filled_can_be_left_and_released(void **state)
@@ -442,6 +573,50 @@ static void a_failure_at_any_request_loses_nothing_that_was_told(void **state)
         run_take_over(&run);
         run_done(&run);
     }
+}
+
+static void a_read_that_fails_once_is_repeated(void **state)
+{
+    struct journal_run run;
+    set_up(&run, 21);
+    fill_files(&run, 1);
+    run_crash(&run, SIM_CRASH_KILL);
+    sim_disk_fail_next(run.disk.disk, DISK_READ, -EIO);
+    run_recover(&run);
+    run_take_over(&run);
+    assert_int_equal(run.rots, 0);
+    run_done(&run);
+}
+
+/* Pages that can not be read are rot, or, where the chain ends by them, no start; a later start
+ * that can read them finds all. */
+static void pages_that_can_not_be_read_are_told_or_end_the_start(void **state)
+{
+    unsigned refused = 0;
+    unsigned rotten = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct journal_run run;
+        set_up(&run, seed);
+        fill_files(&run, 1 + seed % 2);
+        run_crash(&run, SIM_CRASH_KILL);
+        run.bodies_kept = true;
+        sim_disk_set_faults(run.disk.disk,
+                            &(struct sim_disk_faults){.fail[DISK_READ] = 2 + (uint32_t)seed});
+        run_recover(&run);
+        assert_true(run.status == 0 || run.status == -EIO);
+        refused += run.status != 0;
+        rotten += run.status == 0 && run.rots > 0;
+        run_crash(&run, SIM_CRASH_KILL);
+        sim_disk_set_faults(run.disk.disk, &(struct sim_disk_faults){0});
+        run.bodies_kept = false;
+        run_recover(&run);
+        assert_int_equal(run.rots, 0);
+        uint32_t count = run.count;
+        run_take_over(&run);
+        assert_int_equal(run.count, count);
+        run_done(&run);
+    }
+    assert_true(refused > 0 && rotten > 0);
 }
 
 static void a_failed_recovery_says_so_and_can_be_closed(void **state)
@@ -577,11 +752,16 @@ int main(void)
         cmocka_unit_test(released_files_are_used_again),
         cmocka_unit_test(spares_of_a_burst_are_removed),
         cmocka_unit_test(erased_records_are_on_no_file),
+        cmocka_unit_test(erasing_and_appending_do_not_harm_each_other),
+        cmocka_unit_test(a_block_is_not_overtaken_by_zeros),
+        cmocka_unit_test(a_file_released_while_it_is_zeroed_is_zeroed_from_its_beginning),
         cmocka_unit_test(the_file_that_is_filled_can_be_left_and_released),
         cmocka_unit_test(a_close_ends_all_and_the_next_start_finds_it),
         cmocka_unit_test(a_close_during_recovery_ends_it),
         cmocka_unit_test(a_failed_write_or_sync_fails_the_journal_once),
         cmocka_unit_test(a_failure_at_any_request_loses_nothing_that_was_told),
+        cmocka_unit_test(a_read_that_fails_once_is_repeated),
+        cmocka_unit_test(pages_that_can_not_be_read_are_told_or_end_the_start),
         cmocka_unit_test(a_failed_recovery_says_so_and_can_be_closed),
         cmocka_unit_test(short_moves_are_continued),
         cmocka_unit_test(a_full_disk_is_no_failure_and_ends_with_a_release),
