@@ -167,7 +167,7 @@ static void schedule(struct worker *w, struct actor *a)
 
 /* --- sending ------------------------------------------------------------------------------------ */
 
-static void dropped(struct worker *w, struct msg *m)
+void worker_drop(struct worker *w, struct msg *m)
 {
     w->dropped++;
     msg_free(&m);
@@ -182,7 +182,7 @@ static void send_on(struct worker *w, struct actor_ref to, struct msg *m)
     if (pushed == MAILBOX_WOKE)
         schedule(w, a);
     else if (pushed == MAILBOX_REFUSED)
-        dropped(w, m);
+        worker_drop(w, m);
 }
 
 void actor_send(struct actor_ref to, struct msg *m)
@@ -211,11 +211,6 @@ void worker_post(struct worker *w, struct actor_ref to, struct msg *m)
 
 /* --- turns -------------------------------------------------------------------------------------- */
 
-#define NO_KIND UINT32_MAX /* a turn that began with no message: an event of the world */
-
-static void trace_turn(struct worker *w, const struct actor *a, uint64_t ticks, uint32_t kind,
-                       uint32_t messages);
-
 static uint64_t ticks_now(const struct worker *w)
 {
     return world_of(w)->ops->ticks(world_of(w));
@@ -237,21 +232,18 @@ static void count_turn(struct worker *w, struct actor *a)
     w->tick_at = now;
 }
 
-static bool bury(struct worker *w, struct actor *a);
-static void retire(struct worker *w, struct actor *a);
-
 void worker_turn_end(struct worker *w, struct actor *a)
 {
     uint64_t began = w->tick_at;
     count_turn(w, a);
     if (__builtin_expect(
             atomic_load_explicit(&w->system->trace_until_ns, memory_order_relaxed) != 0, 0))
-        trace_turn(w, a, began, NO_KIND, 0);
+        worker_trace(w, a, began, NO_KIND, 0);
     w->running = NULL;
     /* When its mailbox was not idle, the actor is in a queue, or the push that found it idle is about
      * to put it there: it is retired when it comes out (run_turn), as the queue holds its pointer. */
-    if (a->exiting && bury(w, a))
-        retire(w, a);
+    if (a->exiting && worker_bury(w, a))
+        worker_retire(w, a);
 }
 
 static void handle(struct worker *w, struct actor *a, struct msg *m)
@@ -303,7 +295,7 @@ static uint32_t run_messages(struct worker *w, struct actor *a, uint64_t limit)
 static void run_turn(struct worker *w, struct actor *a)
 {
     if (a->exiting) { /* it ended in an event while it was queued */
-        retire(w, a);
+        worker_retire(w, a);
         return;
     }
     worker_turn_begin(w, a);
@@ -315,11 +307,12 @@ static void run_turn(struct worker *w, struct actor *a)
     count_turn(w, a);
     if (__builtin_expect(
             atomic_load_explicit(&w->system->trace_until_ns, memory_order_relaxed) != 0, 0))
-        trace_turn(w, a, began, kind, done);
+        worker_trace(w, a, began, kind, done);
     w->running = NULL;
     if (a->exiting) {
-        (void)bury(w, a);
-        retire(w, a); /* it has just left its queue, and from BUSY nobody schedules it again */
+        (void)worker_bury(w, a);
+        worker_retire(w,
+                      a); /* it has just left its queue, and from BUSY nobody schedules it again */
     } else if (a->todo != NULL || !mailbox_go_idle(&a->inbox)) {
         queue_push(w, a);
     }
@@ -457,8 +450,6 @@ static void take_foreign(struct worker *w)
     }
 }
 
-static void timer_left(struct worker *w, const struct timer *timer);
-
 static void fire(struct worker *w, struct timer *timer)
 {
     struct msg_timer *m = (struct msg_timer *)(void *)msg_alloc(&timer_message_type);
@@ -468,7 +459,7 @@ static void fire(struct worker *w, struct timer *timer)
     if (timer->number != 0)
         mem_free(timer); /* of actor_after */
     else
-        timer_left(w, timer);
+        worker_timer_left(w, timer);
     send_on(w, owner, &m->msg);
 }
 
@@ -533,236 +524,7 @@ uint64_t worker_wake_ms(const struct worker *w)
     return next;
 }
 
-/* --- life of an actor --------------------------------------------------------------------------- */
-
-void actor_exit(struct actor *a)
-{
-    DCHECK(current_worker->running == a);
-    a->exiting = true;
-}
-
-struct dead {
-    struct reclaim_entry entry;
-    struct actor *actor;
-};
-
-static void dead_done(struct reclaim_entry *entry)
-{
-    struct dead *dead = (struct dead *)(void *)entry;
-    struct system *system = dead->actor->system;
-    system_slot_release(system, dead->actor->self);
-    mem_free(dead->actor);
-    mem_free(dead);
-    system_actor_gone(system);
-}
-
-static void unlist_flush(struct worker *w, struct actor *a)
-{
-    if (!a->flush_queued)
-        return;
-    struct actor **at = &w->flush_first;
-    w->flush_last = NULL;
-    while (*at != NULL) {
-        if (*at == a)
-            *at = a->flush_next;
-        if (*at != NULL) {
-            w->flush_last = *at;
-            at = &(*at)->flush_next;
-        }
-    }
-}
-
-/* Ends an actor for everybody else: answers or drops what it will not handle, and takes it from its
- * slot. True: it is in no queue. */
-static bool bury(struct worker *w, struct actor *a)
-{
-    bool idle;
-    struct msg *newer = mailbox_close(&a->inbox, &idle);
-    struct msg *rest[2] = {a->todo, newer};
-    a->todo = NULL;
-    for (int i = 0; i < 2; i++)
-        while (rest[i] != NULL) {
-            struct msg *m = rest[i];
-            rest[i] = m->next;
-            dropped(w, m);
-        }
-    unlist_flush(w, a);
-    a->class->done(a);
-    CHECK(a->timers_armed == 0);
-    system_slot_clear(w->system, a->self);
-    return idle;
-}
-
-/* Its memory and its slot go when no reader can hold its pointer. */
-static void retire(struct worker *w, struct actor *a)
-{
-    struct dead *dead = mem_alloc(sizeof *dead);
-    dead->entry.done = dead_done;
-    dead->actor = a;
-    epoch_defer(&w->retired, &dead->entry);
-}
-
-struct actor *actor_spawn(const struct actor_class *class, size_t size)
-{
-    struct worker *w = current_worker;
-    CHECK(size >= sizeof(struct actor));
-    struct actor *a = mem_alloc(size);
-    a->class = class;
-    a->system = w->system;
-    atomic_init(&a->home, w->index);
-    (void)system_slot_take(w->system, a); /* sets a->self before others can see it */
-    return a;
-}
-
-void actor_flush_later(struct actor *a)
-{
-    struct worker *w = current_worker;
-    if (a->flush_queued)
-        return;
-    CHECK(a->class->flush != NULL && a->class->pinned);
-    a->flush_queued = true;
-    a->flush_next = NULL;
-    if (w->flush_first == NULL)
-        w->flush_first = a;
-    else
-        w->flush_last->flush_next = a;
-    w->flush_last = a;
-}
-
-void actor_worked(struct actor *a, size_t bytes)
-{
-    a->turn_bytes += bytes;
-}
-
-/* --- what actors ask of their worker ------------------------------------------------------------ */
-
-enum pressure actor_pressure(struct actor_ref target)
-{
-    const struct actor *a = system_lookup(current_worker->system, target);
-    if (a == NULL)
-        return PRESSURE_CLOSED;
-    enum pressure own = (enum pressure)atomic_load_explicit(&a->pressure, memory_order_relaxed);
-    bool crowded = atomic_load_explicit(&a->inflight, memory_order_relaxed) > INFLIGHT_HIGH;
-    return own == PRESSURE_CALM && crowded ? PRESSURE_HIGH : own;
-}
-
-void actor_set_pressure(struct actor *a, enum pressure pressure)
-{
-    atomic_store_explicit(&a->pressure, (uint8_t)pressure, memory_order_relaxed);
-}
-
-int64_t actor_inflight_add(struct actor_ref target, int64_t bytes)
-{
-    struct actor *a = system_lookup(current_worker->system, target);
-    if (a == NULL)
-        return 0;
-    return atomic_fetch_add_explicit(&a->inflight, bytes, memory_order_relaxed) + bytes;
-}
-
-void timer_arm(struct timer *timer, struct actor *self, uint32_t which, uint64_t delay_ms)
-{
-    struct worker *w = current_worker;
-    DCHECK(self->class->pinned && COUNTER_GET(&self->home) == w->index);
-    timer_cancel(timer);
-    timer->owner = self->self;
-    timer->which = which;
-    timer->number = 0;
-    wheel_add(&w->wheel, timer, w->clock_ms + (delay_ms == 0 ? 1 : delay_ms));
-    self->timers_armed++;
-    CHECK(self->timers_armed > 0);
-}
-
-/* A timer of an actor has left the wheel. */
-static void timer_left(struct worker *w, const struct timer *timer)
-{
-    struct actor *owner = system_lookup(w->system, timer->owner);
-    CHECK(owner != NULL && owner->timers_armed > 0);
-    owner->timers_armed--;
-}
-
-void timer_cancel(struct timer *timer)
-{
-    struct worker *w = current_worker;
-    if (!timer_armed(timer))
-        return;
-    wheel_remove(&w->wheel, timer);
-    timer_left(w, timer);
-}
-
-uint32_t actor_after(struct actor *self, uint32_t which, uint64_t delay_ms)
-{
-    struct worker *w = current_worker;
-    struct timer *timer = mem_alloc(sizeof *timer);
-    timer->owner = self->self;
-    timer->which = which;
-    timer->number = (uint32_t)prng_next(&w->prng) | 1;
-    uint32_t number = timer->number;
-    wheel_add(&w->wheel, timer, w->clock_ms + (delay_ms == 0 ? 1 : delay_ms));
-    return number;
-}
-
-uint64_t now_ms(void)
-{
-    return current_worker->clock_ms;
-}
-
-uint64_t now_ns(void)
-{
-    return current_worker->clock_ns;
-}
-
-int64_t wall_ns(void)
-{
-    return world_of(current_worker)->ops->wall_ns(world_of(current_worker));
-}
-
-struct prng *worker_prng(void)
-{
-    return &current_worker->prng;
-}
-
-unsigned worker_index(void)
-{
-    return current_worker->index;
-}
-
-struct system *worker_system(void)
-{
-    return current_worker->system;
-}
-
-struct actor *worker_running(void)
-{
-    return current_worker->running;
-}
-
-struct reclaimer *worker_reclaimer(void)
-{
-    return &current_worker->reclaimer;
-}
-
-void *worker_local(unsigned key, void *(*make)(void), void (*free_)(void *))
-{
-    CHECK(key < WORKER_LOCALS);
-    struct worker_slot *slot = &current_worker->locals[key];
-    if (slot->state == NULL) {
-        slot->state = make();
-        slot->free_ = free_;
-    }
-    return slot->state;
-}
-
-void *mem_alloc(size_t size)
-{
-    void *at = heap_alloc(&current_worker->heap, size);
-    memset(at, 0, size);
-    return at;
-}
-
-void mem_free(void *at)
-{
-    heap_free(&current_worker->heap, at);
-}
+/* --- the end ------------------------------------------------------------------------------------ */
 
 void worker_shutdown(struct worker *w)
 {
@@ -779,46 +541,4 @@ void worker_shutdown(struct worker *w)
     buf_unref(&w->read_buf);
     spare_bufs_free(w);
     heap_send_home(&w->heap);
-}
-
-/* --- tracing ------------------------------------------------------------------------------------ */
-
-void trace_start(struct system *system, uint64_t until_ns)
-{
-    atomic_store_explicit(&system->trace_until_ns, until_ns, memory_order_relaxed);
-}
-
-static void trace_turn(struct worker *w, const struct actor *a, uint64_t began, uint32_t kind,
-                       uint32_t messages)
-{
-    if (w->clock_ns > atomic_load_explicit(&w->system->trace_until_ns, memory_order_relaxed)) {
-        atomic_store_explicit(&w->system->trace_until_ns, 0, memory_order_relaxed);
-        return;
-    }
-    if (w->trace == NULL) {
-        w->trace = calloc(1, sizeof *w->trace);
-        if (w->trace == NULL)
-            return;
-    }
-    double ns_per_tick = world_of(w)->ops->ns_per_tick(world_of(w));
-    uint64_t now = world_of(w)->ops->clock_ns(world_of(w));
-    uint64_t lasted = (uint64_t)((double)(w->tick_at - began) * ns_per_tick);
-    struct trace_event *event = &w->trace->events[w->trace->written++ % TRACE_EVENTS];
-    event->start_ns = now - lasted;
-    event->duration_ns = (uint32_t)lasted;
-    event->slot = (uint32_t)a->self.id;
-    event->class_name = a->class->name;
-    event->kind_name = kind < a->class->type_count ? a->class->types[kind].name : "io";
-    event->messages = messages;
-}
-
-void trace_visit(uint64_t since_ns, trace_visit_fn *visit, void *context)
-{
-    const struct trace_ring *ring = current_worker->trace;
-    if (ring == NULL)
-        return;
-    uint64_t first = ring->written > TRACE_EVENTS ? ring->written - TRACE_EVENTS : 0;
-    for (uint64_t i = first; i < ring->written; i++)
-        if (ring->events[i % TRACE_EVENTS].start_ns >= since_ns)
-            visit(context, &ring->events[i % TRACE_EVENTS]);
 }

@@ -144,6 +144,24 @@ uint64_t worker_wake_ms(const struct worker *w);
  * worker (as a request that comes back with its result). */
 void worker_post(struct worker *w, struct actor_ref to, struct msg *m);
 
+/* --- turns' ends (actor.c, trace.c) ---------------------------------------------------------------- */
+
+/* Releases a message to nobody. Takes m. */
+void worker_drop(struct worker *w, struct msg *m);
+
+/* Ends an actor for everybody else: answers or drops what it will not handle, and takes it from its
+ * slot. True: it is in no queue. */
+bool worker_bury(struct worker *w, struct actor *a);
+/* Its memory and its slot go when no reader can hold its pointer. */
+void worker_retire(struct worker *w, struct actor *a);
+/* A timer of an actor has left the wheel. */
+void worker_timer_left(struct worker *w, const struct timer *timer);
+
+#define NO_KIND UINT32_MAX /* a turn that began with no message: an event of the world */
+/* A turn that began at the tick `began` is over; tracing is on, or was until now. */
+void worker_trace(struct worker *w, const struct actor *a, uint64_t began, uint32_t kind,
+                  uint32_t messages);
+
 /* --- slots (system.c) --------------------------------------------------------------------------- */
 
 struct actor *system_lookup(struct system *system, struct actor_ref ref);

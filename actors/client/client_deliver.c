@@ -62,6 +62,11 @@ struct frame {
     struct bytes line; /* without its end */
 };
 
+static uint32_t frame_size(const struct frame *f)
+{
+    return f->head + f->payload + 2;
+}
+
 static struct frame frame_at(struct cursor *cur)
 {
     struct bytes rest = cursor_bytes(cur);
@@ -107,43 +112,53 @@ static bool takes_more(const void *context, uint32_t slot)
     return sub != NULL && (sub->max == 0 || sub->delivered < sub->max);
 }
 
+static void deliver_frame(struct client *c, struct cursor *cur, const struct frame *f)
+{
+    uint32_t counted = f->payload - (c->headers ? 0 : f->header);
+    c->out_msgs++;
+    c->out_bytes += counted;
+    COUNTER_ADD(&c->counters->out_msgs, 1);
+    COUNTER_ADD(&c->counters->out_bytes, counted);
+    if (client_traces(c)) {
+        bool header = f->line.at[0] == 'H';
+        size_t verb = header ? 5 : 4;
+        client_trace_out(c, header ? "HMSG" : "MSG",
+                         (struct bytes){f->line.at + verb, f->line.size - verb});
+    }
+    if (f->header > 0 && !c->headers)
+        deliver_without_header(c, cur, f);
+    else
+        cursor_take(cur, frame_size(f), &c->out);
+}
+
+/* To another member of its queue group: in one piece, so that it can be read again. */
+static void hand_on_frame(struct client *c, struct cursor *cur, const struct part *part,
+                          const struct frame *f)
+{
+    uint32_t size = frame_size(f);
+    struct buf *whole = buf_new(size);
+    for (uint32_t done = 0; done < size;) {
+        struct bytes rest = cursor_bytes(cur);
+        uint32_t n = size - done < rest.size ? size - done : (uint32_t)rest.size;
+        memcpy(whole->at + done, rest.at, n);
+        cursor_take(cur, n, NULL);
+        done += n;
+    }
+    (void)publish_hand_on(&c->publisher, part, (struct bytes){whole->at, size}, takes_more, c);
+    buf_unref(&whole);
+}
+
 /* Frames one by one: the first `take` are delivered, the rest handed on or dropped. */
 static void walk_part(struct client *c, struct cursor *cur, const struct part *part, uint32_t take)
 {
     for (uint32_t i = 0; i < part->frames; i++) {
         struct frame f = frame_at(cur);
-        uint32_t size = f.head + f.payload + 2;
-        if (i < take) {
-            c->out_msgs++;
-            uint32_t counted = f.payload - (c->headers ? 0 : f.header);
-            c->out_bytes += counted;
-            COUNTER_ADD(&c->counters->out_msgs, 1);
-            COUNTER_ADD(&c->counters->out_bytes, counted);
-            if (client_traces(c))
-                client_trace_out(c, f.line.at[0] == 'H' ? "HMSG" : "MSG",
-                                 (struct bytes){f.line.at + (f.line.at[0] == 'H' ? 5 : 4),
-                                                f.line.size - (f.line.at[0] == 'H' ? 5 : 4)});
-            if (f.header > 0 && !c->headers)
-                deliver_without_header(c, cur, &f);
-            else
-                cursor_take(cur, size, &c->out);
-            continue;
-        }
-        if (part->group != 0) {
-            struct buf *whole = buf_new(size); /* rare: contiguous, so that it can be read again */
-            for (uint32_t done = 0; done < size;) {
-                struct bytes rest = cursor_bytes(cur);
-                uint32_t n = size - done < rest.size ? size - done : (uint32_t)rest.size;
-                memcpy(whole->at + done, rest.at, n);
-                cursor_take(cur, n, NULL);
-                done += n;
-            }
-            (void)publish_hand_on(&c->publisher, part, (struct bytes){whole->at, size}, takes_more,
-                                  c);
-            buf_unref(&whole);
-        } else {
-            cursor_take(cur, size, NULL);
-        }
+        if (i < take)
+            deliver_frame(c, cur, &f);
+        else if (part->group != 0)
+            hand_on_frame(c, cur, part, &f);
+        else
+            cursor_take(cur, frame_size(&f), NULL);
     }
 }
 

@@ -28,6 +28,8 @@ static void explore_switch(void);
 #include "runtime/msg.c"
 #include "runtime/slab.c"
 #include "runtime/system.c"
+#include "runtime/actor.c"
+#include "runtime/trace.c"
 #include "runtime/worker.c"
 #include "tests/unit/runtime/explore.h"
 #include "tests/unit/runtime/probe.h"

@@ -152,8 +152,8 @@ static void event_of_owner(void *context)
     actor_exit(a);
     if (retire_at_once) {
         w->running = NULL;
-        (void)bury(w, a);
-        retire(w, a);
+        (void)worker_bury(w, a);
+        worker_retire(w, a);
     } else {
         worker_turn_end(w, a);
     }
