@@ -26,6 +26,8 @@ void ledger_free(struct ledger **at)
 {
     struct ledger *l = *at;
     *at = NULL;
+    if (l == NULL)
+        return;
     CHECK(!task_busy(&l->task) && !task_busy(&l->retire));
     ledger_readings_free(l);
     ledger_recovering_free(&l->recovering);

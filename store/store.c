@@ -248,28 +248,57 @@ static void on_unlocked(struct task *t)
     closing_ended(t->context, t->status);
 }
 
+/* Clean is what was stopped in order, and of which the journal has nothing that a checkpoint has not. */
+static void mark_clean(struct store *s)
+{
+    if (s->life != STORE_CLOSING) {
+        closing_next(s);
+    } else if (s->failed || s->drain->status != 0) {
+        closing_ended(s, s->failed ? -EIO : s->drain->status);
+    } else {
+        s->super.clean = true;
+        store_save_super(s, closing_ended);
+    }
+}
+
+/* What was not opened need not be closed. */
 static void closing_next(struct store *s)
 {
     switch ((enum closing)s->close_step++) {
-    case CLOSING_JOURNAL: journal_close(s->journal, closing_ended); break;
-    case CLOSING_LEDGER: ledger_close(s->ledger, closing_ended); break;
-    case CLOSING_PAGES: pages_close(s->pages, closing_pages_ended, s); break;
-    case CLOSING_SUPER:
-        s->super.clean = true;
-        if (s->failed)
-            closing_ended(s, -EIO);
+    case CLOSING_JOURNAL:
+        if (s->journal != NULL)
+            journal_close(s->journal, closing_ended);
         else
-            store_save_super(s, closing_ended);
+            closing_next(s);
         break;
+    case CLOSING_LEDGER:
+        if (s->ledger != NULL)
+            ledger_close(s->ledger, closing_ended);
+        else
+            closing_next(s);
+        break;
+    case CLOSING_PAGES: pages_close(s->pages, closing_pages_ended, s); break;
+    case CLOSING_SUPER: mark_clean(s); break;
     case CLOSING_LOCK:
+        if (s->lock == NULL) {
+            closing_next(s);
+            break;
+        }
         task_init(&s->close_task, s->options.disk, on_unlocked, s);
         task_close(&s->close_task, &s->close_io, &s->lock);
         break;
     case CLOSING_OVER:
         s->life = STORE_CLOSED;
-        s->closed(s->options.context, s->close_status);
+        s->files_closed(s, s->close_status);
         break;
     }
+}
+
+void store_close_files(struct store *s, void (*done)(struct store *s, int status))
+{
+    s->closing = true;
+    s->files_closed = done;
+    closing_next(s);
 }
 
 /* Everything that was appended is in checkpoints, or never will be. */
@@ -280,12 +309,15 @@ static bool may_close(const struct store *s)
     return s->failed || s->drain->status != 0 || list_empty(&s->with_entries);
 }
 
+static void on_files_closed(struct store *s, int status)
+{
+    s->closed(s->options.context, status);
+}
+
 static void close_when_possible(struct store *s)
 {
-    if (s->closing || !may_close(s))
-        return;
-    s->closing = true;
-    closing_next(s);
+    if (!s->closing && may_close(s))
+        store_close_files(s, on_files_closed);
 }
 
 void store_close(struct store *s, void (*done)(void *context, int status))

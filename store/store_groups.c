@@ -220,7 +220,7 @@ static int configure(struct store *s, struct store_group *g, struct bytes config
         status = -EINVAL;
     g->queued_time_ns = now_ns;
     entry_log_init(&g->entries, 1);
-    return status == -EBADMSG ? -EINVAL : status;
+    return status == -EBADMSG || status == -ENOTSUP ? -EINVAL : status;
 }
 
 static void put_records(struct store *s, struct store_group *g)

@@ -40,6 +40,7 @@ struct store_opening {
     void (*done)(void *context, int status);
     struct task task;
     struct task_io io[4];
+    int status; /* why it failed */
     bool is_new;
     bool applying; /* entries that were found */
     uint64_t floor;
@@ -70,13 +71,29 @@ void store_opening_free(struct store *s)
     free(o);
 }
 
+static void opening_told(struct store *s, int status)
+{
+    void (*done)(void *context, int status) = s->opening->done;
+    store_opening_free(s);
+    done(s->options.context, status);
+}
+
+static void on_closed(struct store *s, int status)
+{
+    (void)status; /* why it did not open is what counts */
+    opening_told(s, s->opening->status);
+}
+
 static void open_ended(struct store_opening *o, int status)
 {
     struct store *s = o->store;
-    void (*done)(void *context, int status) = o->done;
-    s->life = status == 0 ? STORE_READY : STORE_CLOSED;
-    store_opening_free(s);
-    done(s->options.context, status);
+    if (status == 0) {
+        s->life = STORE_READY;
+        opening_told(s, 0);
+        return;
+    }
+    o->status = status;
+    store_close_files(s, on_closed);
 }
 
 /* Room for one more at the end of a given array. */

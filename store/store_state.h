@@ -126,6 +126,7 @@ struct store {
     int close_status;
     struct task close_task;
     struct task_io close_io;
+    void (*files_closed)(struct store *s, int status);
     void (*closed)(void *context, int status);
     void (*super_saved)(void *context, int status);
     struct store_stats stats;
@@ -135,6 +136,8 @@ struct store {
 void store_fail(struct store *s, int error);
 void store_save_super(struct store *s, void (*done)(void *context, int status));
 bool store_nothing_under_way(const struct store *s);
+/* Closes what is open, one after the other, and the lock last. */
+void store_close_files(struct store *s, void (*done)(struct store *s, int status));
 
 /* store_open.c */
 void store_opening_free(struct store *s);

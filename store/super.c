@@ -58,6 +58,8 @@ void super_free(struct super **at)
 {
     struct super *s = *at;
     *at = NULL;
+    if (s == NULL)
+        return;
     CHECK(!task_busy(&s->task));
     free(s->bytes[0]);
     free(s->bytes[1]);
