@@ -23,12 +23,12 @@ static void explore_switch(void);
 #define MYELIN_SANITIZED 0
 #endif
 
+#include "runtime/actor.c"
 #include "runtime/buf.c"
 #include "runtime/epoch.c"
 #include "runtime/msg.c"
 #include "runtime/slab.c"
 #include "runtime/system.c"
-#include "runtime/actor.c"
 #include "runtime/trace.c"
 #include "runtime/worker.c"
 #include "tests/unit/runtime/explore.h"
