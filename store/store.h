@@ -109,6 +109,8 @@ void store_make(struct store *s, struct store_make *make);
 
 /* The group of this name; NULL: none. */
 struct store_group *store_find(struct store *s, struct bytes account, struct bytes name);
+/* The group of this gid; NULL: none. */
+struct store_group *store_group_of(struct store *s, uint64_t gid);
 /* The group with the next higher gid (0: the first); NULL: no more. */
 struct store_group *store_next(struct store *s, uint64_t gid);
 

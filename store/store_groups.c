@@ -301,6 +301,12 @@ struct store_group *store_find(struct store *s, struct bytes account, struct byt
     return g == NULL || g->making != NULL || g->deleting ? NULL : g;
 }
 
+struct store_group *store_group_of(struct store *s, uint64_t gid)
+{
+    struct store_group *g = group_table_find(&s->groups, gid);
+    return g == NULL || g->making != NULL || g->deleting ? NULL : g;
+}
+
 struct store_group *store_next(struct store *s, uint64_t gid)
 {
     struct store_group *g = group_table_after(&s->groups, gid);
