@@ -38,6 +38,8 @@ const struct scenario scenarios[] = {
     ROW(random, scenario_random, "servers, clients, faults; then all heals, flushes and stops"),
     ROW(subjects, scenario_subjects,
         "subscribe, unsubscribe, publish against a flat model; no faults"),
+    ROW(store_actor, scenario_store_actor,
+        "writers on several workers and one store: what was acknowledged is read again"),
     STORE(store_crashes, scenario_store_crashes,
           "a store is killed and loses power: what was acknowledged is there"),
 };

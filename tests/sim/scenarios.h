@@ -23,6 +23,9 @@ void scenario_splits(struct run *run);
 /* scenario_store.c */
 void scenario_store_crashes(struct run *run);
 
+/* scenario_store_actor.c */
+void scenario_store_actor(struct run *run);
+
 /* scenario_stress.c */
 void scenario_slots(struct run *run);
 void scenario_stalled_worker(struct run *run);
