@@ -175,7 +175,10 @@ static int apply_next(struct store *s, struct store_group *g)
     g->wait.ready = on_pages;
     pages_begin(s->pages, &g->wait);
     int status = group_apply(g->group, &e, &applied);
-    g->waiting = pages_end(s->pages) && status == -EAGAIN;
+    bool coming = pages_end(s->pages);
+    g->waiting = coming && status == -EAGAIN;
+    if (coming && !g->waiting)
+        pages_cancel(s->pages, &g->wait); /* it does not need them after all */
     if (status != 0)
         return status;
     g->entries.applied = index;

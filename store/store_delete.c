@@ -109,7 +109,7 @@ static void on_gone(struct commit_wait *wait, int status)
 /* Nobody points at it any more. */
 static bool is_quiet(const struct store *s, const struct store_group *g)
 {
-    if (g->draining || g->life == GROUP_LOADING || !list_empty(&g->looks))
+    if (g->draining || g->life == GROUP_LOADING || g->look_count > 0)
         return false;
     if (entry_log_count(&g->entries) == 0 || g->form == MSGLOG_MEMORY || s->failed)
         return true;

@@ -316,6 +316,8 @@ static bool next_group(struct store *s, struct drain *d)
 {
     for (struct link *l = d->todo.next; l != &d->todo; l = l->next) {
         struct store_group *g = LIST_ENTRY(l, struct store_group, drain_link);
+        if (g->deleting && g->look_count > 0)
+            continue; /* they may read what lies in an image */
         if (g->deleting || oldest_position(g) >= d->target) {
             list_remove(l);
             return true;

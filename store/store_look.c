@@ -17,23 +17,30 @@ static void on_ready(struct page_wait *wait)
     list_push_back(&look->store->looks_ready, &look->link);
 }
 
-/* Runs it once; false: it waits. */
-static bool run(struct store *s, struct store_look *look)
+static void end(struct store_look *look, int status)
+{
+    CHECK(look->group->look_count > 0);
+    look->group->look_count--;
+    look->done(look, status);
+}
+
+/* Runs it once; it ends, or waits. */
+static void run(struct store *s, struct store_look *look)
 {
     struct store_group *g = look->group;
     look->wait.ready = on_ready;
     pages_begin(s->pages, &look->wait);
     int status = look->run(look, g->group, g->log);
-    bool waits = pages_end(s->pages) && status == -EAGAIN;
-    if (waits)
-        return false;
-    if (status == -EINPROGRESS ||
-        status == -EAGAIN) { /* its slice is over, or the pages are there */
-        list_push_back(&s->looks_ready, &look->link);
-        return false;
-    }
-    look->done(look, status);
-    return true;
+    bool coming = pages_end(s->pages);
+    if (coming && status == -EAGAIN)
+        return;
+    if (coming)
+        pages_cancel(s->pages, &look->wait); /* it does not need them after all */
+    if (status == -EINPROGRESS || status == -EAGAIN)
+        list_push_back(&s->looks_ready,
+                       &look->link); /* its slice is over, or the pages are there */
+    else
+        end(look, status);
 }
 
 void store_look(struct store *s, struct store_group *g, struct store_look *look)
@@ -42,8 +49,13 @@ void store_look(struct store *s, struct store_group *g, struct store_look *look)
     look->store = s;
     look->group = g;
     list_init(&look->link);
+    g->look_count++;
+    if (g->deleting) {
+        end(look, -ENOENT);
+        return;
+    }
     if (g->life == GROUP_LOADED) {
-        (void)run(s, look);
+        run(s, look);
         return;
     }
     list_push_back(&g->looks, &look->link);
@@ -68,9 +80,9 @@ bool store_look_slice(struct store *s)
             return false;
         struct store_look *look = LIST_ENTRY(l, struct store_look, link);
         if (look->group->life == GROUP_LOADED)
-            (void)run(s, look);
+            run(s, look);
         else
-            look->done(look, -EBADMSG);
+            end(look, -EBADMSG);
     }
     return !list_empty(&s->looks_ready);
 }

@@ -67,6 +67,7 @@ struct store_group {
     struct link load_link;    /* in to_load */
     struct link drain_link;   /* in the drain's todo */
     struct link looks;        /* that wait for it to be loaded */
+    uint32_t look_count;      /* look-ups under way, wherever they wait */
     struct ledger_read reading;
 };
 
