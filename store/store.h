@@ -50,6 +50,7 @@ struct store_options {
     uint64_t replay_debt_records; /* 0: 400,000 */
     uint64_t memory_bytes;        /* 0: 256 MiB */
     uint32_t sync_interval_ms;    /* for STORE_SYNC_INTERVAL; 0: 2,000 */
+    uint64_t compact_dead_min;    /* bytes; less in a segment is let be; 0: 1 MiB */
     /* Once, when the store has failed; and each range of a group that turns out to be unreadable. */
     void (*failed)(void *context, int error);
     void (*lost)(void *context, struct store_group *group, uint64_t seq_first, uint64_t seq_last);
@@ -80,6 +81,7 @@ struct store_stats {
     uint64_t written_bytes;  /* to journal, segments, runs and ledger */
     uint64_t flushes;
     uint64_t drains;
+    uint64_t rewrites;      /* of segments: compactions and the like */
     uint64_t journal_bytes; /* between floor and end */
     uint64_t journal_records;
     uint64_t pages_bytes;

@@ -14,6 +14,7 @@
 #include "runtime/base/check.h"
 #include "store/msglog_file.h"
 #include "store/store_state.h"
+#include "store/subjects.h"
 
 enum delete_step {
     DELETE_WAITING,
@@ -80,6 +81,12 @@ static void on_unread(void *context)
     task_path(&d->task, &d->io, DISK_LIST, d->folder, NULL);
 }
 
+static void on_runs_unread(void *context)
+{
+    struct deleting *d = context;
+    segments_close(msglog_segments(d->group->log), on_unread, d);
+}
+
 /* --- out of the ledger -------------------------------------------------------------------------------- */
 
 static void on_gone(struct commit_wait *wait, int status)
@@ -97,19 +104,22 @@ static void on_gone(struct commit_wait *wait, int status)
     list_remove(&g->apply_link);
     list_remove(&g->entries_link);
     list_remove(&g->drain_link);
+    list_remove(&g->want_link);
+    list_remove(&g->compact_link);
+    list_remove(&g->merge_link);
     pages_cancel(d->store->pages, &g->wait);
     d->step = DELETE_CLOSING;
     if (g->log == NULL || g->form == MSGLOG_MEMORY)
         on_unread(d);
     else
-        segments_close(msglog_segments(g->log), on_unread, d);
+        subjects_close(msglog_subject_table(g->log), on_runs_unread, d);
     asked->done(asked, 0);
 }
 
 /* Nobody points at it any more. */
 static bool is_quiet(const struct store *s, const struct store_group *g)
 {
-    if (g->draining || g->life == GROUP_LOADING || g->look_count > 0)
+    if (g->draining || g->rewrite != NULL || g->life == GROUP_LOADING || g->look_count > 0)
         return false;
     if (entry_log_count(&g->entries) == 0 || g->form == MSGLOG_MEMORY || s->failed)
         return true;

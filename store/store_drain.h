@@ -18,7 +18,8 @@ struct drain {
     uint64_t target;     /* position: nothing before it is needed afterwards */
     uint64_t copies_end; /* position behind what was carried forward; 0: nothing was */
     uint64_t carried;    /* bytes of it */
-    struct link todo;    /* groups that need something before target */
+    struct link wanted;  /* groups that want a checkpoint whatever they need */
+    struct link todo;    /* groups that need something before target, and those */
     struct link jobs;    /* groups whose chunks are being built and written */
     struct link written; /* and those that are ready for a checkpoint */
     unsigned building;   /* jobs that are not written */

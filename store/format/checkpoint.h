@@ -24,7 +24,8 @@ enum checkpoint_section {
     CHECKPOINT_SEGMENTS,  /* segment.h: files and what is in them */
     CHECKPOINT_RUNS,      /* the files of the subject table */
     CHECKPOINT_SUBJECTS,  /* what the subject table holds beyond its runs */
-    CHECKPOINT_LOST,      /* ranges that are unreadable */
+    CHECKPOINT_LOST,      /* sequences that are unreadable */
+    CHECKPOINT_TRASH,     /* files that may be there, and are not wanted */
     CHECKPOINT_SECTIONS,
 };
 

@@ -619,6 +619,7 @@ void world_init(struct store_world *w, struct run *run)
         .journal_file_bytes = 64 << 10,
         .replay_debt_bytes = 192 << 10,
         .memory_bytes = 256 << 10,
+        .compact_dead_min = 4 << 10,
         .failed = on_failed,
         .lost = on_lost,
         .context = w,
