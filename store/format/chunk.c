@@ -185,6 +185,8 @@ int chunk_piece_open(const struct chunk_piece_context *c, struct bytes at, char 
         return r;
     if (c->raw_size != 0 && piece.raw != c->raw_size)
         return -EBADMSG;
+    if (c->codec != NULL && (c->flags & c->codec->needs) != c->codec->needs)
+        return -EBADMSG;
     struct bytes stored = {at.at + CHUNK_PIECE_HEADER_SIZE, piece.stored};
     if (c->flags == 0) {
         if (piece.raw != piece.stored)

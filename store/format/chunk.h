@@ -56,6 +56,7 @@ struct chunk_place {
 /* What stands between raw and stored bytes. NULL in its place: they are the same. */
 struct chunk_codec {
     uint16_t flags;    /* enum chunk_flag: what it makes. It opens any part of these, too */
+    uint16_t needs;    /* parts that lack any of these are refused */
     uint32_t adds_max; /* bytes that a stored form may have more than the raw one */
     size_t (*seal)(void *context, const struct chunk_place *place, struct bytes raw, char *at);
     /* Writes exactly raw_size bytes. -EBADMSG: it is not what was sealed; -ENOKEY, ... */
