@@ -129,6 +129,11 @@ int msglog_subjects(struct msglog *log, struct bytes filter, struct bytes after,
     return IN_FORM(log, subjects, filter, after, max, visit, context);
 }
 
+int msglog_subject_count(struct msglog *log, uint64_t *ret_count)
+{
+    return IN_FORM(log, subject_count, ret_count);
+}
+
 int msglog_seq_at(struct msglog *log, int64_t time_ns, uint64_t *ret_seq)
 {
     return IN_FORM(log, seq_at, time_ns, ret_seq);

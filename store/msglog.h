@@ -50,7 +50,7 @@ struct msglog_state {
     int64_t first_time_ns; /* 0: known when the first message has been looked at */
     int64_t last_time_ns;
     uint64_t deleted;  /* dead sequences between first and last */
-    uint64_t subjects; /* distinct ones that have messages */
+    uint64_t subjects; /* distinct ones that have messages; exact after msglog_subject_count */
     uint64_t hash;     /* the sum of stored_hash over those that are there */
 };
 
@@ -141,6 +141,10 @@ typedef void subject_visit_fn(void *context, struct bytes subject,
                               const struct subject_totals *totals);
 int msglog_subjects(struct msglog *log, struct bytes filter, struct bytes after, uint32_t max,
                     subject_visit_fn *visit, void *context) __attribute__((warn_unused_result));
+
+/* How many distinct subjects have messages. -EINPROGRESS: a slice of finding out is done, call again. */
+int msglog_subject_count(struct msglog *log, uint64_t *ret_count)
+    __attribute__((warn_unused_result));
 
 /* The first sequence whose time is at or after time_ns; last_seq + 1: none. */
 int msglog_seq_at(struct msglog *log, int64_t time_ns, uint64_t *ret_seq)

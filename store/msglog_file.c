@@ -27,6 +27,8 @@
 #include "store/format/checkpoint.h"
 #include "store/msglog_state.h"
 
+#define SUBJECTS_A_CALL 256u /* of msglog_subjects */
+
 /* --- life ------------------------------------------------------------------------------------------ */
 
 void msglog_file_init(struct msglog *log, const struct msglog_options *options)
@@ -40,8 +42,10 @@ void msglog_file_init(struct msglog *log, const struct msglog_options *options)
     CHECK(f->folder != NULL);
     f->segments = segments_new(
         &(struct segments_options){.pages = f->pages, .folder = f->folder, .gid = f->gid});
-    f->subjects = subjects_new(options->seed);
+    f->subjects = subjects_new(&(struct subjects_options){
+        .seed = options->seed, .gid = f->gid, .pages = f->pages, .folder = f->folder});
     f->state.first_seq = 1;
+    f->sealed = UINT64_MAX;
     seqset_init(&f->dead);
     seqset_compact(&f->dead, 1);
 }
@@ -512,30 +516,37 @@ int msglog_file_subject(struct msglog *log, struct bytes subject, struct subject
     return status;
 }
 
+/* Names that a scan found, one behind the other, each with its size before it. */
+static void note_subject(void *context, struct bytes subject, const struct subject_value *value)
+{
+    (void)value;
+    buffer_bytes(context, subject);
+}
+
 int msglog_file_subjects(struct msglog *log, struct bytes filter, struct bytes after, uint32_t max,
                          subject_visit_fn *visit, void *context)
 {
-    struct msglog_file *f = log->file;
-    struct buffer name = {0}; /* the table's own bytes end with its next change */
-    buffer_add(&name, after.at, after.size);
-    int status = 0;
-    for (uint32_t i = 0; status == 0; i++) {
-        struct bytes subject;
-        struct subject_value v;
+    if (max > SUBJECTS_A_CALL)
+        max = SUBJECTS_A_CALL;
+    struct buffer names = {0}; /* looking one up may change the table */
+    int status = subjects_scan(log->file->subjects, filter, after, max, note_subject, &names);
+    struct cursor c = cursor_of(buffer_view(&names));
+    while ((status == 0 || status == -EINPROGRESS) && cursor_left(&c) > 0) {
         struct subject_totals totals;
-        status = subjects_next(f->subjects, filter, buffer_view(&name), &subject, &v);
-        if (status == 0 && i == max)
-            status = -EINPROGRESS;
-        if (status != 0)
-            break;
-        name.size = 0;
-        buffer_add(&name, subject.at, subject.size);
-        status = msglog_file_subject(log, buffer_view(&name), &totals);
-        if (status == 0)
-            visit(context, buffer_view(&name), &totals);
+        struct bytes subject = cursor_bytes(&c);
+        int found = msglog_file_subject(log, subject, &totals);
+        if (found == 0)
+            visit(context, subject, &totals);
+        else
+            status = missing_is_bad(found);
     }
-    buffer_done(&name);
-    return status == -ENOENT ? 0 : status;
+    buffer_done(&names);
+    return status;
+}
+
+int msglog_file_subject_count(struct msglog *log, uint64_t *ret_count)
+{
+    return subjects_count(log->file->subjects, ret_count);
 }
 
 /* --- by time and by count ---------------------------------------------------------------------------- */
@@ -585,7 +596,7 @@ void msglog_file_state(const struct msglog *log, struct msglog_state *ret)
     const struct msglog_file *f = log->file;
     *ret = f->state;
     ret->deleted = f->state.last_seq + 1 - f->state.first_seq - f->state.msgs;
-    ret->subjects = subjects_count(f->subjects);
+    ret->subjects = subjects_count_settled(f->subjects);
 }
 
 /* --- checkpoints and drains -------------------------------------------------------------------------- */
@@ -598,7 +609,8 @@ int msglog_load(struct msglog *log, const struct checkpoint *c)
     seqset_done(&f->dead);
     seqset_init(&f->dead);
     if (seqset_decode(&f->dead, c->sections[CHECKPOINT_DEAD]) != 0 ||
-        subjects_read(f->subjects, c->sections[CHECKPOINT_SUBJECTS]) != 0 ||
+        subjects_load(f->subjects, c->sections[CHECKPOINT_RUNS],
+                      c->sections[CHECKPOINT_SUBJECTS]) != 0 ||
         segments_read_edges(f->segments, c->sections[CHECKPOINT_SEGMENTS]) != 0)
         return -EBADMSG;
     f->state = (struct msglog_state){.msgs = c->msgs,
@@ -615,11 +627,10 @@ int msglog_load(struct msglog *log, const struct checkpoint *c)
     return 0;
 }
 
-void msglog_save(struct msglog *log, struct checkpoint *c, struct buffer *dead,
-                 struct buffer *subjects)
+struct subjects_flush *msglog_save(struct msglog *log, struct checkpoint *c, struct buffer *sections)
 {
     if (log->form == MSGLOG_MEMORY)
-        return;
+        return NULL;
     struct msglog_file *f = log->file;
     c->msgs = f->state.msgs;
     c->bytes = f->state.bytes;
@@ -629,8 +640,8 @@ void msglog_save(struct msglog *log, struct checkpoint *c, struct buffer *dead,
     c->last_time_ns = f->state.last_time_ns;
     c->messages_hash = f->state.hash;
     c->drained = f->state.last_seq;
-    seqset_encode(&f->dead, dead);
-    subjects_write(f->subjects, subjects);
+    seqset_encode(&f->dead, &sections[CHECKPOINT_DEAD]);
+    return subjects_save(f->subjects, &sections[CHECKPOINT_RUNS], &sections[CHECKPOINT_SUBJECTS]);
 }
 
 struct tail_entry *msglog_live_tail(struct msglog *log, size_t *ret_count)
@@ -658,7 +669,7 @@ uint64_t msglog_open_segment(const struct msglog *log, uint64_t next_number, uin
         return next_number;
     struct segment_edge edge;
     segments_edge(f->segments, count - 1, &edge);
-    if (segment_is_full(edge.size, segments_size(f->segments)))
+    if (edge.number == f->sealed || segment_is_full(edge.size, segments_size(f->segments)))
         return next_number;
     *ret_size = edge.size;
     return edge.number;
@@ -704,9 +715,32 @@ uint64_t msglog_dead_segment(const struct msglog *log, uint64_t first_seq)
     return edge.last_seq < first_seq ? edge.number : UINT64_MAX;
 }
 
-struct segments *msglog_segments(struct msglog *log)
+void msglog_seal(struct msglog *log, uint64_t number)
+{
+    log->file->sealed = number;
+}
+
+uint64_t msglog_next_live(const struct msglog *log, uint64_t seq)
+{
+    return next_live(log->file, seq);
+}
+
+uint64_t msglog_live_in(const struct msglog *log, uint64_t first, uint64_t last)
+{
+    const struct msglog_file *f = log->file;
+    first = first > f->state.first_seq ? first : f->state.first_seq;
+    last = last < f->state.last_seq ? last : f->state.last_seq;
+    return first > last ? 0 : last - first + 1 - seqset_count(&f->dead, first, last);
+}
+
+struct segments *msglog_segments(const struct msglog *log)
 {
     return log->file->segments;
+}
+
+struct subjects *msglog_subject_table(const struct msglog *log)
+{
+    return log->form == MSGLOG_MEMORY ? NULL : log->file->subjects;
 }
 
 const char *msglog_folder(const struct msglog *log)
@@ -720,6 +754,7 @@ void msglog_check(struct msglog *log)
         return;
     struct msglog_file *f = log->file;
     seqset_check(&f->dead);
+    subjects_check(f->subjects);
     tail_check(&f->tail);
     segments_check(f->segments);
     uint64_t span = f->state.last_seq + 1 - f->state.first_seq;

@@ -10,6 +10,8 @@
 struct buffer;
 struct checkpoint;
 struct pages;
+struct subjects;
+struct subjects_flush;
 
 struct msglog_options {
     enum msglog_form form;
@@ -27,9 +29,12 @@ void msglog_free(struct msglog **log);
 
 /* Into a new one: what its checkpoint says. -EBADMSG. */
 int msglog_load(struct msglog *log, const struct checkpoint *c) __attribute__((warn_unused_result));
-/* What a checkpoint of this moment says of the log, but for its segments: counters, and sections. */
-void msglog_save(struct msglog *log, struct checkpoint *c, struct buffer *dead,
-                 struct buffer *subjects);
+/* What a checkpoint of this moment says of the log, but for its segments: counters, and sections, of which there
+ * are CHECKPOINT_SECTIONS. Not NULL: the subjects have to be written to a run first. */
+struct subjects_flush *msglog_save(struct msglog *log, struct checkpoint *c,
+                                   struct buffer *sections);
+/* NULL in the memory form. */
+struct subjects *msglog_subject_table(const struct msglog *log);
 
 /* Messages of the tail that are alive, copied, by sequence: what a drain has to put into chunks. */
 struct tail_entry *msglog_live_tail(struct msglog *log, size_t *ret_count);
@@ -44,7 +49,13 @@ void msglog_drain_given_up(struct msglog *log);
 void msglog_moved(struct msglog *log, uint64_t index, const char *body);
 /* The number of a segment that has nothing from first_seq on; UINT64_MAX: none. */
 uint64_t msglog_dead_segment(const struct msglog *log, uint64_t first_seq);
-struct segments *msglog_segments(struct msglog *log);
+/* The segment of this number takes no more chunks; UINT64_MAX: any does. */
+void msglog_seal(struct msglog *log, uint64_t number);
+/* The first sequence at or after seq that is alive; UINT64_MAX: none is. */
+uint64_t msglog_next_live(const struct msglog *log, uint64_t seq);
+/* How many of first..last are alive. */
+uint64_t msglog_live_in(const struct msglog *log, uint64_t first, uint64_t last);
+struct segments *msglog_segments(const struct msglog *log);
 const char *msglog_folder(const struct msglog *log);
 
 /* The invariants of msglog_file.c. */

@@ -455,6 +455,12 @@ int msglog_memory_subjects(const struct msglog_memory *log, struct bytes filter,
 
 /* Times rise with sequences, but for messages with a time of their own, of which an early one may
  * hide. */
+int msglog_memory_subject_count(struct msglog_memory *log, uint64_t *ret_count)
+{
+    *ret_count = log->subjects.count;
+    return 0;
+}
+
 int msglog_memory_seq_at(const struct msglog_memory *log, int64_t time_ns, uint64_t *ret_seq)
 {
     size_t low = log->first;

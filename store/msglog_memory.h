@@ -46,6 +46,7 @@ int msglog_memory_last(const struct msglog_memory *log, struct bytes subject, ui
 int msglog_memory_subjects(const struct msglog_memory *log, struct bytes filter, struct bytes after,
                            uint32_t max, subject_visit_fn *visit, void *context)
     __attribute__((warn_unused_result));
+int msglog_memory_subject_count(struct msglog_memory *l, uint64_t *ret_count);
 int msglog_memory_seq_at(const struct msglog_memory *log, int64_t time_ns, uint64_t *ret_seq)
     __attribute__((warn_unused_result));
 int msglog_memory_count_from(const struct msglog_memory *log, uint64_t from, uint64_t *ret_count)

@@ -23,6 +23,7 @@ struct msglog_file {
     struct msglog_state state; /* all but deleted and subjects */
     bool keep_tail;            /* a drain points into it */
     uint64_t drained;
+    uint64_t sealed; /* number of a segment that is not extended; UINT64_MAX: none */
     struct seqset dead;
     struct subjects *subjects; /* given */
     struct tail tail;
@@ -63,6 +64,7 @@ int msglog_file_subject(struct msglog *log, struct bytes subject, struct subject
 int msglog_file_last(struct msglog *log, struct bytes subject, uint64_t *ret_seq);
 int msglog_file_subjects(struct msglog *log, struct bytes filter, struct bytes after, uint32_t max,
                          subject_visit_fn *visit, void *context);
+int msglog_file_subject_count(struct msglog *log, uint64_t *ret_count);
 int msglog_file_seq_at(struct msglog *log, int64_t time_ns, uint64_t *ret_seq);
 int msglog_file_count_from(struct msglog *log, uint64_t from, uint64_t *ret_count);
 

@@ -9,6 +9,7 @@
 
 #include "runtime/base/check.h"
 #include "store/store_drain.h"
+#include "store/store_rewrite.h"
 #include "store/store_state.h"
 
 #define JOURNAL_FILE_BYTES ((uint64_t)32 << 20)
@@ -16,8 +17,9 @@
 #define DEBT_RECORDS 400000u
 #define MEMORY_BYTES ((uint64_t)256 << 20)
 #define SYNC_INTERVAL_MS 2000u
+#define COMPACT_DEAD_MIN ((uint64_t)1 << 20)
 #define FOLDER_NAME_MAX 16
-#define PATHS 6
+#define PATHS 7
 
 static void close_when_possible(struct store *s);
 
@@ -35,12 +37,16 @@ static void set_defaults(struct store_options *o)
         o->memory_bytes = MEMORY_BYTES;
     if (o->sync_interval_ms == 0)
         o->sync_interval_ms = SYNC_INTERVAL_MS;
+    if (o->compact_dead_min == 0)
+        o->compact_dead_min = COMPACT_DEAD_MIN;
 }
 
 static void set_paths(struct store *s, const char *path)
 {
-    static const char *const names[] = {"", "/lock", "/journal", "/ledger", "/g"};
-    char **to[] = {&s->path, &s->lock_path, &s->journal_path, &s->ledger_path, &s->groups_path};
+    static const char *const names[] = {"",        "/lock", "/journal",
+                                        "/ledger", "/g",    "/quarantine"};
+    char **to[] = {&s->path,        &s->lock_path,   &s->journal_path,
+                   &s->ledger_path, &s->groups_path, &s->quarantine_path};
     size_t size = strlen(path) + FOLDER_NAME_MAX;
     s->path = calloc(PATHS, size);
     CHECK(s->path != NULL);
@@ -70,10 +76,12 @@ struct store *store_new(const struct store_options *options)
     s->sync_due_ms = UINT64_MAX;
     s->pages = pages_new(s->options.disk, s->options.memory_bytes / 2);
     struct link *lists[] = {&s->to_apply,     &s->with_entries,    &s->to_load, &s->looks_ready,
-                            &s->commits_next, &s->commits_running, &s->deletes, &s->trash};
+                            &s->commits_next, &s->commits_running, &s->deletes, &s->trash,
+                            &s->rewrites,     &s->to_compact};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         list_init(lists[i]);
     store_drain_init(s);
+    store_tables_init(s);
     return s;
 }
 
@@ -85,6 +93,9 @@ void store_free(struct store **at)
         return;
     store_drain_done(s);
     store_opening_free(s);
+    store_rewrites_done(s);
+    store_leftovers_done(s);
+    store_tables_done(s);
     struct store_group *g = NULL;
     while ((g = group_table_after(&s->groups, g == NULL ? 0 : g->member.gid)) != NULL)
         pages_cancel(s->pages, &g->wait);
@@ -163,6 +174,8 @@ bool store_turn(struct store *s, uint64_t now_ms)
         return more || s->life == STORE_READY;
     }
     more |= store_drain_slice(s);
+    more |= store_compact_slice(s);
+    more |= store_tables_slice(s);
     more |= store_delete_slice(s);
     if (!s->closing) {
         flush(s);
@@ -189,7 +202,8 @@ uint64_t store_due_ms(const struct store *s)
 bool store_nothing_under_way(const struct store *s)
 {
     return !s->committing && store_trash_idle(s) && s->loading == 0 && list_empty(&s->to_apply) &&
-           list_empty(&s->looks_ready) && list_empty(&s->deletes) && store_drain_idle(s) &&
+           list_empty(&s->looks_ready) && list_empty(&s->deletes) && list_empty(&s->rewrites) &&
+           list_empty(&s->to_compact) && s->leftovers == NULL && store_tables_idle(s) && store_drain_idle(s) &&
            ledger_idle(s->ledger);
 }
 
@@ -306,7 +320,7 @@ static bool may_close(const struct store *s)
 {
     if (!store_nothing_under_way(s))
         return false;
-    return s->failed || s->drain->status != 0 || list_empty(&s->with_entries);
+    return s->failed || s->drain->status != 0 || !store_is_behind(s);
 }
 
 static void on_files_closed(struct store *s, int status)

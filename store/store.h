@@ -11,6 +11,8 @@
  * Time        is an argument. Log time never goes back, whatever the owner's clock does.
  * Sync        of a group: STORE_SYNC_ALWAYS: applied, and told, once it is durable. STORE_SYNC_INTERVAL:
  *             once it is queued; it becomes durable with the next flush of anybody, or of the timer.
+ *             STORE_SYNC_COMMITTED: when others have it, too. What is durable and not committed stays in the
+ *             journal, from where it may be cut; it never gets into a segment.
  * Failure     a failed write or sync of journal or ledger fails the store: look-ups go on, appends end
  *             with -EIO. Only a new start leaves that.
  * Bounds      replay_debt_*: what a start has to replay, and so what the tails hold in memory;
@@ -38,7 +40,11 @@ struct store_group;
 #define STORE_QUEUE_BYTES_MAX ((uint64_t)8 << 20)
 #define STORE_NAME_MAX 1024u /* of an account or a stream */
 
-enum store_sync { STORE_SYNC_ALWAYS, STORE_SYNC_INTERVAL };
+enum store_sync {
+    STORE_SYNC_ALWAYS,
+    STORE_SYNC_INTERVAL,
+    STORE_SYNC_COMMITTED, /* durable at once, and applied as far as store_committed says: consensus */
+};
 
 struct store_options {
     const struct disk *disk; /* borrowed */
@@ -54,6 +60,8 @@ struct store_options {
     /* Once, when the store has failed; and each range of a group that turns out to be unreadable. */
     void (*failed)(void *context, int error);
     void (*lost)(void *context, struct store_group *group, uint64_t seq_first, uint64_t seq_last);
+    /* Of a group with STORE_SYNC_COMMITTED: all entries up to index are durable. May be NULL. */
+    void (*durable)(void *context, struct store_group *group, uint64_t index);
     void *context;
 };
 
@@ -136,11 +144,12 @@ bool store_group_damaged(const struct store_group *g);
 struct store_append {
     enum entry_kind kind;
     uint8_t flags;
+    uint32_t term; /* STORE_SYNC_COMMITTED: who made it; else 0 */
     struct bytes body;
     int64_t now_ns;
     /* status 0: applied, and `applied` says what came of it (a refusal is one, too); -EIO: the store has
      * failed, and the entry may or may not be there after a start; -ENOENT: the group was deleted; -EROFS:
-     * it turned out to be damaged. Never from inside store_append. */
+     * it turned out to be damaged; -ECANCELED: it was cut. Never from inside store_append. */
     void (*done)(struct store_append *a, int status, const struct applied *applied);
     void *context;
     struct store_append *next; /* the store's, like the one below */
@@ -151,6 +160,16 @@ struct store_append {
  * later), -EMSGSIZE, -EIO (failed), -EROFS (the group is damaged), -ENOENT (it is being deleted). */
 int store_append(struct store *s, struct store_group *g, struct store_append *a)
     __attribute__((warn_unused_result));
+
+/* Of a group with STORE_SYNC_COMMITTED. Entries up to index are committed: they are applied when they are
+ * durable here. It never falls; index may be beyond what is here. */
+void store_committed(struct store *s, struct store_group *g, uint64_t index);
+/* Entries after index, which are not committed, never were; durable with the next flush. 0, or as
+ * store_append. */
+int store_cut(struct store *s, struct store_group *g, uint64_t index)
+    __attribute__((warn_unused_result));
+/* Index of the last entry, and its term (0: it is in a checkpoint). */
+uint64_t store_last_index(const struct store_group *g, uint32_t *ret_term);
 
 /* --- look-ups ---------------------------------------------------------------------------------------- */
 

@@ -168,8 +168,11 @@ void store_deletes_done(struct store *s)
 {
     while (!list_empty(&s->deletes)) {
         struct deleting *d = LIST_ENTRY(s->deletes.next, struct deleting, link);
-        if (d->step == DELETE_CLOSING)
+        if (d->step == DELETE_CLOSING) {
+            if (d->group->log != NULL && d->group->form == MSGLOG_FILE)
+                subjects_abandon(msglog_subject_table(d->group->log));
             store_group_free(&d->group);
+        }
         deleting_free(d);
     }
 }

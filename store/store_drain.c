@@ -24,7 +24,9 @@
 #include "store/group/group.h"
 #include "store/msglog_file.h"
 #include "store/segment_write.h"
+#include "store/store_rewrite.h"
 #include "store/store_snapshot.h"
+#include "store/subjects.h"
 
 #define DRAIN_JOBS_MAX 8
 #define DRAIN_BUILD_BYTES_MAX ((uint64_t)64 << 20) /* of chunks that are not written */
@@ -41,11 +43,34 @@ struct drain_job {
     uint64_t segment;
     struct chunk_info *chunks; /* given */
     size_t chunk_count;
+    struct rewrite *rewrite; /* borrowed: it was ready when the snapshot was taken; NULL: none */
+    bool wanted;
     bool again;       /* it has failed once */
     bool elsewhere;   /* to a new segment */
+    bool fresh;       /* the segment is a new one, and may be there */
+    bool flushing;    /* its chunks are written, its subjects are not */
     struct task task; /* makes the folder */
     struct task_io io;
 };
+
+/* --- how far it is ---------------------------------------------------------------------------------- */
+
+/* Whether a checkpoint could take something out of a group's log. */
+static bool is_behind(const struct store_group *g)
+{
+    if (g->form != MSGLOG_FILE || g->life == GROUP_DAMAGED)
+        return false;
+    uint64_t may = g->sync == STORE_SYNC_COMMITTED ? store_apply_limit(g) : g->entries.end;
+    return may > g->entries.base;
+}
+
+bool store_is_behind(const struct store *s)
+{
+    for (const struct link *l = s->with_entries.next; l != &s->with_entries; l = l->next)
+        if (is_behind(LIST_ENTRY(l, struct store_group, entries_link)))
+            return true;
+    return false;
+}
 
 /* --- which groups ------------------------------------------------------------------------------------ */
 
@@ -62,6 +87,19 @@ static uint64_t oldest_position(const struct store_group *g)
     return oldest;
 }
 
+static bool may_snapshot(const struct store_group *g)
+{
+    return g->life == GROUP_LOADED && !group_is_busy(g->group);
+}
+
+static bool can_serve_wanted(const struct drain *d)
+{
+    for (const struct link *l = d->wanted.next; l != &d->wanted; l = l->next)
+        if (may_snapshot(LIST_ENTRY(l, struct store_group, want_link)))
+            return true;
+    return false;
+}
+
 static void select_groups(struct store *s, struct drain *d)
 {
     struct link *next;
@@ -71,12 +109,28 @@ static void select_groups(struct store *s, struct drain *d)
         if (g->form == MSGLOG_FILE && oldest_position(g) < d->target)
             list_push_back(&d->todo, &g->drain_link);
     }
+    for (struct link *l = d->wanted.next; l != &d->wanted; l = l->next) {
+        struct store_group *g = LIST_ENTRY(l, struct store_group, want_link);
+        if (list_empty(&g->drain_link) && may_snapshot(g))
+            list_push_back(&d->todo, &g->drain_link);
+    }
+}
+
+void store_want_checkpoint(struct store *s, struct store_group *g)
+{
+    if (list_empty(&g->want_link))
+        list_push_back(&s->drain->wanted, &g->want_link);
+}
+
+static bool is_wanted(const struct store_group *g)
+{
+    return !list_empty(&g->want_link);
 }
 
 static bool is_due(struct store *s, const struct journal_span *span)
 {
     if (s->drain->all)
-        return !list_empty(&s->with_entries) && s->drain->status == 0;
+        return store_is_behind(s) && s->drain->status == 0;
     return span->end - span->floor > s->options.replay_debt_bytes / 4 * 3 ||
            span->records > s->options.replay_debt_records / 4 * 3;
 }
@@ -85,10 +139,14 @@ static void drain_begin(struct store *s, struct drain *d)
 {
     struct journal_span span;
     journal_span(s->journal, &span);
-    if (s->now_ms < d->retry_ms || !is_due(s, &span))
+    bool due = is_due(s, &span);
+    bool wanted = can_serve_wanted(d);
+    if (s->now_ms < d->retry_ms || (!due && !wanted))
         return;
     uint64_t target = span.file_end < span.durable && !d->all ? span.file_end : span.durable;
-    if (target <= span.floor)
+    if (!due)
+        target = span.floor; /* nothing is released */
+    if (target <= span.floor && !wanted)
         return;
     d->step = DRAIN_GROUPS;
     d->target = target;
@@ -108,11 +166,11 @@ static bool may_carry(const struct store *s, const struct store_group *g)
            s->drain->carried + bytes < s->options.replay_debt_bytes / 4;
 }
 
-/* 0, or -EAGAIN: the journal takes no more now. */
-static int carry(struct store *s, struct store_group *g)
+/* Entries after this index that lie before the target. 0, or -EAGAIN: the journal takes no more now. */
+static int carry(struct store *s, struct store_group *g, uint64_t after)
 {
     struct drain *d = s->drain;
-    for (uint64_t i = g->entries.base + 1; i <= g->entries.end; i++) {
+    for (uint64_t i = after + 1; i <= g->entries.end; i++) {
         struct logged *l = entry_log_at(&g->entries, i);
         if (l->position >= d->target)
             continue;
@@ -138,8 +196,7 @@ static int carry(struct store *s, struct store_group *g)
 static void job_written(struct drain_job *job)
 {
     struct store *s = job->group->store;
-    for (size_t i = 0; i < job->chunk_count; i++)
-        segments_extend(msglog_segments(job->group->log), job->segment, &job->chunks[i]);
+    job->flushing = false;
     list_remove(&job->link);
     list_push_back(&s->drain->written, &job->link);
     s->drain->building--;
@@ -149,6 +206,8 @@ static void job_free(struct drain_job *job)
 {
     list_remove(&job->link);
     job->group->draining = false;
+    if (job->wanted)
+        store_want_checkpoint(job->group->store, job->group);
     if (job->write != NULL)
         segment_write_free(&job->write);
     store_snapshot_done(&job->snapshot);
@@ -156,14 +215,48 @@ static void job_free(struct drain_job *job)
     free(job);
 }
 
+/* No checkpoint will name what was written. */
+static void trash_fresh(struct drain_job *job)
+{
+    struct store_group *g = job->group;
+    if (job->fresh && !g->store->failed)
+        store_trash_file(g->store, g, job->segment, TRASH_REMOVE);
+}
+
 static void job_give_up(struct drain_job *job, int status)
 {
+    trash_fresh(job);
     struct drain *d = job->group->store->drain;
     if (d->status == 0)
         d->status = status;
     d->building--;
     msglog_drain_given_up(job->group->log);
     job_free(job);
+}
+
+/* Chunks are written, or there are none. */
+static void job_flush(struct drain_job *job)
+{
+    if (job->snapshot.flush != NULL)
+        job->flushing = true;
+    else
+        job_written(job);
+}
+
+/* A slice of writing its subjects; true: there is more to do at once. */
+static bool flush_subjects(struct store *s, struct drain_job *job)
+{
+    struct store_group *g = job->group;
+    int status = subjects_flush_step(job->snapshot.flush, s->options.disk, &g->next_file);
+    if (status == -EAGAIN || status == -EINPROGRESS)
+        return status == -EINPROGRESS;
+    if (status == 0) {
+        s->stats.written_bytes += subjects_flush_size(job->snapshot.flush);
+        job_written(job);
+    } else {
+        job_give_up(job, status);
+    }
+    return true;
 }
 
 static void on_chunks_written(void *context, int status);
@@ -174,7 +267,8 @@ static void open_write(struct drain_job *job)
     struct store_group *g = job->group;
     uint64_t size = 0;
     job->segment = job->elsewhere ? g->next_file : msglog_open_segment(g->log, g->next_file, &size);
-    if (job->segment == g->next_file)
+    job->fresh = job->segment == g->next_file;
+    if (job->fresh)
         g->next_file++;
     job->write = segment_write_new(&(struct segment_write_options){
         .disk = g->store->options.disk,
@@ -206,11 +300,14 @@ static void on_chunks_written(void *context, int status)
     struct drain_job *job = context;
     job->write = NULL;
     if (status == 0) {
-        job_written(job);
+        job_flush(job);
     } else if (status == -ENOSPC || job->again) {
         job_give_up(job, status);
     } else {
         job->again = status != -EEXIST; /* that is a leftover of a start before */
+        if (job->again)
+            trash_fresh(job);
+        job->fresh = false;
         job->elsewhere = true;
         open_write(job);
     }
@@ -261,6 +358,14 @@ static bool is_building(const struct drain_job *job)
     return job->write != NULL && job->chunk_count == 0 && !task_busy(&job->task);
 }
 
+static void job_write(struct drain_job *job)
+{
+    if (job->snapshot.live_count > 0)
+        open_write(job);
+    else
+        job_flush(job);
+}
+
 /* --- a group's turn ------------------------------------------------------------------------------------- */
 
 static void on_folder(struct task *t)
@@ -278,7 +383,7 @@ static void on_folder(struct task *t)
         if (t->status != 0)
             break;
         g->has_folder = true;
-        open_write(job);
+        job_write(job);
         return;
     }
     job_give_up(job, t->status);
@@ -293,21 +398,28 @@ static void job_begin(struct store *s, struct store_group *g)
     list_push_back(&s->drain->jobs, &job->link);
     s->drain->building++;
     store_snapshot_init(&job->snapshot, g);
+    job->rewrite = store_rewrite_is_ready(g) ? g->rewrite : NULL;
+    job->wanted = is_wanted(g);
+    list_remove(&g->want_link);
     task_init(&job->task, s->options.disk, on_folder, job);
-    if (job->snapshot.live_count == 0)
-        job_written(job);
-    else if (g->has_folder)
-        open_write(job);
+    if (g->has_folder || (job->snapshot.live_count == 0 && job->snapshot.flush == NULL))
+        job_write(job);
     else
         task_begin(&job->task);
+}
+
+/* It has applied what it may: what follows waits for others to have it, too. */
+static bool is_held(const struct store_group *g)
+{
+    return g->sync == STORE_SYNC_COMMITTED && g->committed <= g->entries.applied;
 }
 
 /* Whether all of the group that is to be released has been applied. */
 static bool is_ready(const struct drain *d, const struct store_group *g)
 {
-    if (g->life != GROUP_LOADED || group_is_busy(g->group))
+    if (!may_snapshot(g))
         return false;
-    return g->entries.applied == g->entries.end ||
+    return g->entries.applied == g->entries.end || is_held(g) ||
            entry_log_at(&g->entries, g->entries.applied + 1)->position >= d->target;
 }
 
@@ -318,19 +430,24 @@ static bool next_group(struct store *s, struct drain *d)
         struct store_group *g = LIST_ENTRY(l, struct store_group, drain_link);
         if (g->deleting && g->look_count > 0)
             continue; /* they may read what lies in an image */
-        if (g->deleting || oldest_position(g) >= d->target) {
+        if (g->deleting || (is_wanted(g) && g->life != GROUP_LOADED))
+            list_remove(&g->want_link);
+        if (g->deleting || (oldest_position(g) >= d->target && !is_wanted(g))) {
             list_remove(l);
             return true;
         }
-        if (may_carry(s, g)) {
-            if (carry(s, g) != 0)
+        if (!is_wanted(g) && may_carry(s, g)) {
+            if (carry(s, g, g->entries.base) != 0)
                 return false;
             list_remove(l);
             return true;
         }
         if (is_ready(d, g)) {
+            if (carry(s, g, g->entries.applied) != 0) /* what is not committed */
+                return false;
             list_remove(l);
-            job_begin(s, g);
+            if (g->entries.applied > g->entries.base || is_wanted(g))
+                job_begin(s, g);
             return true;
         }
     }
@@ -344,16 +461,24 @@ static void trash_dead_segments(struct store *s, struct drain_job *job)
     struct store_group *g = job->group;
     uint64_t number;
     while ((number = msglog_dead_segment(g->log, job->snapshot.checkpoint.first_seq)) != UINT64_MAX)
-        store_trash_segment(s, g, number);
+        store_trash_segment(s, g, number, TRASH_REMOVE);
 }
 
 static void put_checkpoint(struct store *s, struct drain_job *job)
 {
+    struct store_group *g = job->group;
+    for (size_t i = 0; i < job->chunk_count; i++)
+        segments_extend(msglog_segments(g->log), job->segment, &job->chunks[i]);
+    if (job->rewrite != NULL && job->rewrite == g->rewrite)
+        store_rewrite_swap(s, g);
+    else
+        job->rewrite = NULL;
     trash_dead_segments(s, job);
+    store_tables_trash(s, g);
     struct buffer b = {0};
     store_snapshot_write(&job->snapshot, &b);
     ledger_put(s->ledger, &(struct ledger_record){.kind = LEDGER_CHECKPOINT,
-                                                  .gid = job->group->member.gid,
+                                                  .gid = g->member.gid,
                                                   .body = buffer_view(&b)});
     buffer_done(&b);
 }
@@ -373,8 +498,16 @@ static void job_over(struct store *s, struct drain_job *job)
     struct store_group *g = job->group;
     const struct checkpoint *c = &job->snapshot.checkpoint;
     msglog_drained(g->log, c->last_seq);
+    if (job->snapshot.flush != NULL)
+        subjects_flush_end(&job->snapshot.flush, true);
     store_entries_cover(s, g, c->applied);
+    job->wanted = false;
+    bool swapped = job->rewrite != NULL;
     job_free(job);
+    if (swapped)
+        store_rewrite_over(s, g);
+    store_compact_consider(s, g);
+    store_tables_consider(s, g);
 }
 
 static void drain_end(struct store *s, struct drain *d, int status)
@@ -385,6 +518,7 @@ static void drain_end(struct store *s, struct drain *d, int status)
         if (status == 0) {
             job_over(s, job);
         } else {
+            trash_fresh(job);
             msglog_drain_given_up(job->group->log);
             job_free(job);
         }
@@ -405,6 +539,7 @@ static void on_committed(struct commit_wait *wait, int status)
         return;
     s->stats.drains++;
     store_trash_may_go(s);
+    store_tables_may_go(s);
     journal_release(s->journal, target, false);
 }
 
@@ -430,6 +565,8 @@ static bool groups_slice(struct store *s, struct drain *d)
             build_chunk(s, job);
             return true;
         }
+        if (job->flushing && flush_subjects(s, job))
+            return true;
     }
     if (d->status == 0 && d->building < DRAIN_JOBS_MAX && next_group(s, d))
         return true;
@@ -477,6 +614,7 @@ void store_drain_init(struct store *s)
     s->drain = calloc(1, sizeof *s->drain);
     CHECK(s->drain != NULL);
     s->drain->store = s;
+    list_init(&s->drain->wanted);
     list_init(&s->drain->todo);
     list_init(&s->drain->jobs);
     list_init(&s->drain->written);
@@ -490,6 +628,8 @@ void store_drain_done(struct store *s)
         while (!list_empty(lists[i]))
             job_free(LIST_ENTRY(lists[i]->next, struct drain_job, link));
     while (list_pop_front(&d->todo) != NULL)
+        ;
+    while (list_pop_front(&d->wanted) != NULL)
         ;
     free(d);
     s->drain = NULL;

@@ -16,6 +16,7 @@
 #include "store/format/group_record.h"
 #include "store/group/stream_group.h"
 #include "store/msglog_file.h"
+#include "store/store_lost.h"
 #include "store/store_snapshot.h"
 #include "store/store_state.h"
 
@@ -43,15 +44,25 @@ static struct store_group *group_alloc(struct store *s, uint64_t gid, const stru
     list_init(&g->entries_link);
     list_init(&g->load_link);
     list_init(&g->drain_link);
+    list_init(&g->want_link);
+    list_init(&g->compact_link);
+    list_init(&g->merge_link);
     list_init(&g->looks);
     return g;
+}
+
+void store_group_folder(const struct store *s, uint64_t gid, char ret[DISK_PATH_MAX])
+{
+    int size =
+        snprintf(ret, DISK_PATH_MAX, "%s/%llu", s->groups_path, (unsigned long long)gid);
+    CHECK(size > 0 && size < DISK_PATH_MAX);
 }
 
 /* Its log and state, empty. */
 static void open_state(struct store *s, struct store_group *g)
 {
     char folder[DISK_PATH_MAX];
-    snprintf(folder, sizeof folder, "%s/%llu", s->groups_path, (unsigned long long)g->member.gid);
+    store_group_folder(s, g->member.gid, folder);
     const struct msglog_options log = {
         .form = g->form,
         .gid = g->member.gid,
@@ -79,10 +90,14 @@ void store_group_free(struct store_group **at)
     list_remove(&g->entries_link);
     list_remove(&g->load_link);
     list_remove(&g->drain_link);
+    list_remove(&g->want_link);
+    list_remove(&g->compact_link);
+    list_remove(&g->merge_link);
     CHECK(list_empty(&g->looks));
     if (g->group != NULL)
         close_state(g);
     entry_log_done(&g->entries);
+    store_lost_done(g);
     free(g->making);
     free(g);
 }
@@ -122,6 +137,10 @@ static int load_state(struct store *s, struct store_group *g, struct bytes body)
         return -EBADMSG;
     open_state(s, g);
     status = msglog_load(g->log, &c);
+    if (status == 0)
+        status = store_lost_read(g, c.sections[CHECKPOINT_LOST]);
+    if (status == 0)
+        status = store_trash_read(s, g, c.sections[CHECKPOINT_TRASH]);
     if (status == 0)
         status = stream_group_read(g->stream, c.sections[CHECKPOINT_GROUP],
                                    c.sections[CHECKPOINT_CONSUMERS]);

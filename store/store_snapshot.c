@@ -6,7 +6,9 @@
 #include "runtime/base/check.h"
 #include "store/group/stream_group.h"
 #include "store/msglog_file.h"
+#include "store/store_lost.h"
 #include "store/store_state.h"
+#include "store/subjects.h"
 
 void store_snapshot_init(struct snapshot *s, struct store_group *g)
 {
@@ -24,8 +26,7 @@ void store_snapshot_init(struct snapshot *s, struct store_group *g)
     if (g->form == MSGLOG_MEMORY)
         return;
     CHECK(counters.applied == g->entries.applied);
-    msglog_save(g->log, &s->checkpoint, &s->sections[CHECKPOINT_DEAD],
-                &s->sections[CHECKPOINT_SUBJECTS]);
+    s->flush = msglog_save(g->log, &s->checkpoint, s->sections);
     s->live = msglog_live_tail(g->log, &s->live_count);
     for (size_t i = 0; i < s->live_count; i++)
         s->live_bytes += s->live[i].body_size;
@@ -35,6 +36,8 @@ void store_snapshot_done(struct snapshot *s)
 {
     for (int i = 0; i < CHECKPOINT_SECTIONS; i++)
         buffer_done(&s->sections[i]);
+    if (s->flush != NULL) /* there will be no checkpoint */
+        subjects_flush_end(&s->flush, false);
     free(s->live);
     *s = (struct snapshot){0};
 }
@@ -44,8 +47,15 @@ void store_snapshot_write(struct snapshot *s, struct buffer *to)
     struct store_group *g = s->group;
     if (g->form == MSGLOG_FILE)
         segments_write(msglog_segments(g->log), &s->sections[CHECKPOINT_SEGMENTS]);
+    if (g->form == MSGLOG_FILE) {
+        store_lost_write(g, &s->sections[CHECKPOINT_LOST]);
+        store_trash_write(g->store, g, &s->sections[CHECKPOINT_TRASH]);
+    }
+    if (s->flush != NULL)
+        subjects_flush_section(s->flush, &s->sections[CHECKPOINT_RUNS]);
     s->checkpoint.next_file = g->next_file;
     for (int i = 0; i < CHECKPOINT_SECTIONS; i++)
         s->checkpoint.sections[i] = buffer_view(&s->sections[i]);
     checkpoint_write(to, &s->checkpoint);
+    CHECK(to->size <= LEDGER_BODY_MAX);
 }

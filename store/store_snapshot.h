@@ -13,6 +13,7 @@
 #include "store/tail.h"
 
 struct store_group;
+struct subjects_flush;
 
 struct snapshot {
     struct store_group *group;
@@ -20,7 +21,8 @@ struct snapshot {
     struct buffer sections[CHECKPOINT_SECTIONS];
     struct tail_entry *live; /* given: messages to put into chunks, by sequence */
     size_t live_count;
-    uint64_t live_bytes; /* of their bodies */
+    uint64_t live_bytes;          /* of their bodies */
+    struct subjects_flush *flush; /* the log's, to be written before the checkpoint; NULL: none */
 };
 
 /* The group is loaded and not busy. */

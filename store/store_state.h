@@ -12,7 +12,8 @@
  *     store_open.c     recovery                      store_look.c     look-ups
  *     store_groups.c   groups: made, loaded, gone    store_drain.c    from the journal to segments
  *     store_commit.c   the ledger's commits          store_trash.c    files that nobody names
- *     store_delete.c   groups go
+ *     store_delete.c   groups go                     store_rewrite.c  segments made anew
+ *     store_compact.c  which, and when               store_tables.c   runs are merged, and go
  *
  * Invariants  1 a group is in `to_apply` if it is loaded, has durable entries that are not applied, and does
  *               not wait for pages
@@ -32,8 +33,14 @@
 #include "store/super.h"
 #include "store/task.h"
 
+struct buffer;
 struct drain;
+struct leftovers;
 struct making;
+struct rewrite;
+struct store_tables;
+struct seqset;
+struct trash;
 
 enum store_group_life { GROUP_STUB, GROUP_LOADING, GROUP_LOADED, GROUP_DAMAGED };
 
@@ -53,6 +60,7 @@ struct store_group {
     bool deleting;
     struct making *making;       /* given; until the ledger has it */
     uint64_t next_file;          /* number of the next file in its folder */
+    uint64_t first_file;         /* of those of this life */
     struct stream_group *stream; /* LOADED: given */
     struct group *group;         /* of stream */
     struct msglog *log;          /* LOADED: given */
@@ -66,8 +74,15 @@ struct store_group {
     struct link entries_link; /* in with_entries */
     struct link load_link;    /* in to_load */
     struct link drain_link;   /* in the drain's todo */
-    struct link looks;        /* that wait for it to be loaded */
-    uint32_t look_count;      /* look-ups under way, wherever they wait */
+    struct link want_link;    /* in the drain's wanted */
+    struct link compact_link; /* in to_compact */
+    struct link merge_link;   /* in the tables' merging */
+    struct rewrite *rewrite;  /* given; of some of its segments; NULL: none */
+    uint64_t compact_retry_ms;
+    struct seqset *lost; /* given; sequences that were found to be unreadable; NULL: none */
+    struct link looks;   /* that wait for it to be loaded */
+    uint64_t committed;  /* STORE_SYNC_COMMITTED: index that store_committed has said */
+    uint32_t look_count; /* look-ups under way, wherever they wait */
     struct ledger_read reading;
 };
 
@@ -87,12 +102,13 @@ struct commit_wait {
 
 struct store {
     struct store_options options;
-    char *path; /* given, like the next five: in one allocation */
+    char *path; /* given, like the next six: in one allocation */
     char *parent_path;
     char *lock_path;
     char *journal_path;
     char *ledger_path;
     char *groups_path;
+    char *quarantine_path;
     enum store_life life;
     bool failed;
     bool flush_wanted; /* something waits for a sync of the journal */
@@ -104,6 +120,7 @@ struct store {
     struct ledger *ledger;         /* given */
     struct pages *pages;           /* given */
     struct drain *drain;           /* given */
+    struct store_tables *tables;   /* given */
     struct store_opening *opening; /* given; while it runs */
     struct group_table groups;
     uint64_t next_gid;
@@ -119,10 +136,14 @@ struct store {
     unsigned loading;
     struct link deletes; /* under way */
     struct link trash;
-    bool trash_busy;
+    struct trash *trash_busy; /* which of them is on its way */
     struct task trash_task;
-    struct task_io trash_io;
-    bool closing; /* all is in checkpoints: files are being closed */
+    struct task_io trash_io[2];
+    struct leftovers *leftovers; /* given; while they are looked for */
+    uint32_t ledger_lost;        /* blocks of the ledger that the start could not read */
+    struct link rewrites;   /* under way */
+    struct link to_compact; /* groups to be looked at */
+    bool closing;           /* all is in checkpoints: files are being closed */
     unsigned close_step;
     int close_status;
     struct task close_task;
@@ -145,6 +166,7 @@ void store_opening_free(struct store *s);
 void store_opening_turn(struct store *s);
 
 /* store_groups.c */
+void store_group_folder(const struct store *s, uint64_t gid, char ret[DISK_PATH_MAX]);
 struct store_group *store_group_found(struct store *s, uint64_t gid, struct bytes record);
 void store_group_free(struct store_group **group);
 void store_group_load(struct store *s, struct store_group *g);
@@ -153,6 +175,8 @@ void store_entries_cover(struct store *s, struct store_group *g, uint64_t index)
 
 /* store_append.c */
 void store_to_apply(struct store *s, struct store_group *g);
+/* Index up to which the group may apply now. */
+uint64_t store_apply_limit(const struct store_group *g);
 bool store_apply_slice(struct store *s);
 void store_on_durable(void *context, struct journal_member *member, uint64_t index);
 void store_fail_asked(struct store *s);
@@ -174,17 +198,51 @@ void store_drain_init(struct store *s);
 void store_drain_done(struct store *s);
 bool store_drain_slice(struct store *s);
 bool store_drain_idle(const struct store *s);
+/* Some group has entries that a drain could take to a checkpoint. */
+bool store_is_behind(const struct store *s);
 void store_put_floor(struct store *s, uint64_t floor);
+/* A checkpoint of the group is to be made soon, whatever the journal holds. */
+void store_want_checkpoint(struct store *s, struct store_group *g);
 
 /* store_delete.c */
 bool store_delete_slice(struct store *s);
 void store_deletes_done(struct store *s);
 
+/* store_tables.c */
+void store_tables_init(struct store *s);
+/* While there are pages: nothing waits for them any more. The disk has dropped all that was under way. */
+void store_tables_done(struct store *s);
+bool store_tables_slice(struct store *s);
+bool store_tables_idle(const struct store *s);
+/* Files of tables that the checkpoint which is being put does not name. */
+void store_tables_trash(struct store *s, struct store_group *g);
+/* A checkpoint is durable: they may go; the group's runs may have become many. */
+void store_tables_may_go(struct store *s);
+void store_tables_consider(struct store *s, struct store_group *g);
+
+/* store_compact.c */
+bool store_compact_slice(struct store *s);
+/* Something of the group may be dead. */
+void store_compact_consider(struct store *s, struct store_group *g);
+
+/* store_leftovers.c */
+void store_leftovers_start(struct store *s);
+void store_leftovers_done(struct store *s);
+
 /* store_trash.c */
-void store_trash_segment(struct store *s, struct store_group *g, uint64_t number);
-void store_trash_path(struct store *s, const char *path, bool folder);
+enum trash_way { TRASH_REMOVE, TRASH_ZERO, TRASH_QUARANTINE };
+void store_trash_segment(struct store *s, struct store_group *g, uint64_t number,
+                         enum trash_way way);
+/* A file of the group that no checkpoint has ever named. */
+void store_trash_file(struct store *s, struct store_group *g, uint64_t number, enum trash_way way);
 void store_trash_may_go(struct store *s);
 bool store_trash_idle(const struct store *s);
+bool store_trash_has(const struct store *s, const struct store_group *g, uint64_t number);
+/* The section of a checkpoint: files that may still be there, and are not wanted. */
+void store_trash_write(const struct store *s, const struct store_group *g, struct buffer *to);
+/* Those of a durable checkpoint go again. -EBADMSG. */
+int store_trash_read(struct store *s, struct store_group *g, struct bytes section)
+    __attribute__((warn_unused_result));
 void store_trash_done(struct store *s);
 
 #endif

@@ -25,14 +25,16 @@ static int get_from_run(struct run *r, struct pages *pages, struct bytes key,
     return e == 0 ? subject_value_read(value, ret) : e;
 }
 
-/* Asks all runs before it says -EAGAIN, so that their pages come together. */
+/* From the newest run to the one that knows all. Behind one whose block has to come only filters are
+ * asked, so that they come together and no block is read in vain. */
 static int join_runs(const struct merged *m, struct pages *pages, struct bytes key,
                      struct subject_value *v)
 {
     int status = 0;
-    for (uint32_t i = 0; i < m->run_count; i++) {
+    for (uint32_t i = 0; i < m->run_count && !v->total; i++) {
         struct subject_value older;
-        int e = get_from_run(m->runs[i], pages, key, &older);
+        int e = status != 0 ? run_may_have(m->runs[i], pages, key)
+                            : get_from_run(m->runs[i], pages, key, &older);
         if (e == 0 && status == 0)
             e = subject_value_join(v, &older) == 0 ? 0 : -EBADMSG;
         if (e < 0 && e != -ENOENT && (status == 0 || status == -EAGAIN))
@@ -50,7 +52,7 @@ int merged_get(const struct merged *m, struct pages *pages, struct bytes subject
         if (subject_table_get(m->tables[i], subject, &older) && subject_value_join(&v, &older) != 0)
             return -EBADMSG;
     }
-    if (m->run_count > 0 && subject.size < RUN_KEY_MAX) {
+    if (m->run_count > 0 && !v.total && subject.size < RUN_KEY_MAX) {
         struct buffer key = {0};
         run_key(&key, subject);
         int e = join_runs(m, pages, buffer_view(&key), &v);
@@ -70,14 +72,15 @@ int merged_last(const struct merged *m, struct pages *pages, struct bytes subjec
                 uint64_t *ret_seq)
 {
     struct subject_value v = {0};
-    for (uint32_t i = 0; i < m->table_count && v.last_seq == 0; i++) {
+    for (uint32_t i = 0; i < m->table_count && v.last_seq == 0 && !v.total; i++) {
         if (!subject_table_get(m->tables[i], subject, &v))
             v.last_seq = 0;
     }
     int e = 0;
     struct buffer key = {0};
     run_key(&key, subject);
-    for (uint32_t i = 0; i < m->run_count && v.last_seq == 0 && (e == 0 || e == -ENOENT); i++) {
+    for (uint32_t i = 0;
+         i < m->run_count && v.last_seq == 0 && !v.total && (e == 0 || e == -ENOENT); i++) {
         if (subject.size >= RUN_KEY_MAX)
             break;
         e = get_from_run(m->runs[i], pages, buffer_view(&key), &v);

@@ -32,6 +32,13 @@ static struct page_want want_of(const struct run *r, const struct run_place *pla
     };
 }
 
+/* A file that is not there is an unreadable one: -ENOENT is said of keys. */
+static int get_page(struct pages *pages, const struct page_want *want, struct bytes *ret)
+{
+    int e = pages_get(pages, want, ret);
+    return e == -ENOENT ? -EBADMSG : e;
+}
+
 int run_open(struct run *r, struct pages *pages)
 {
     if (r->open)
@@ -41,7 +48,7 @@ int run_open(struct run *r, struct pages *pages)
     struct run_place place = place_of(r, r->size - RUN_BLOCK_SIZE, RUN_BLOCK_SIZE, 0);
     struct page_want want = want_of(r, &place, run_footer_decode);
     struct bytes page;
-    int e = pages_get(pages, &want, &page);
+    int e = get_page(pages, &want, &page);
     if (e == 0)
         e = run_footer_read(page, r->gid, r->number, r->size, &r->footer);
     r->open = e == 0;
@@ -68,7 +75,7 @@ static int get_block(const struct run *r, struct pages *pages, const struct run_
 {
     struct page_want want = want_of(r, place, run_block_decode);
     struct bytes page;
-    int e = pages_get(pages, &want, &page);
+    int e = get_page(pages, &want, &page);
     if (e == 0)
         *ret = run_block_of(page);
     return e;
@@ -106,18 +113,21 @@ static int ask_filter(const struct run *r, struct pages *pages, struct bytes key
         place_of(r, r->footer.filter + page * RUN_BLOCK_SIZE, RUN_BLOCK_SIZE, 0);
     struct page_want want = want_of(r, &place, run_filter_decode);
     struct bytes bits;
-    int e = pages_get(pages, &want, &bits);
+    int e = get_page(pages, &want, &bits);
     return e != 0 ? e : run_filter_may_have(bits.at, hash);
+}
+
+int run_may_have(struct run *r, struct pages *pages, struct bytes key)
+{
+    int e = run_open(r, pages);
+    if (e != 0 || r->footer.levels == 0)
+        return e;
+    return ask_filter(r, pages, key);
 }
 
 int run_get(struct run *r, struct pages *pages, struct bytes key, struct bytes *ret_value)
 {
-    int e = run_open(r, pages);
-    if (e != 0)
-        return e;
-    if (r->footer.levels == 0)
-        return -ENOENT;
-    e = ask_filter(r, pages, key);
+    int e = run_may_have(r, pages, key);
     if (e <= 0)
         return e == 0 ? -ENOENT : e;
     struct run_block block;

@@ -28,6 +28,9 @@ void run_init(struct run *r, struct page_file *file, uint64_t gid, uint64_t numb
 /* Reads the footer, if that was not done: 0, -EAGAIN, -EBADMSG, -ENOTSUP. All below do it, too. */
 int run_open(struct run *r, struct pages *pages) __attribute__((warn_unused_result));
 
+/* What its filter says: 1: the key may be there; 0: it is not; or as run_open. */
+int run_may_have(struct run *r, struct pages *pages, struct bytes key)
+    __attribute__((warn_unused_result));
 /* -ENOENT: not there. The value stays until pages_end. */
 int run_get(struct run *r, struct pages *pages, struct bytes key, struct bytes *ret_value)
     __attribute__((warn_unused_result));

@@ -8,7 +8,7 @@
 
 static bool says_nothing(const struct subject_value *v, bool oldest)
 {
-    return v->count == 0 && (oldest || (v->first_seq == 0 && v->last_seq == 0));
+    return v->count == 0 && (oldest || (v->first_seq == 0 && v->last_seq == 0 && !v->total));
 }
 
 int subject_flush(struct subject_table *t, struct buffer *from, uint32_t max, bool oldest,

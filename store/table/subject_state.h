@@ -24,7 +24,8 @@ struct __attribute__((packed, aligned(4))) subject_record {
     uint64_t first_seq;
     uint64_t last_seq;
     uint16_t size;
-    uint8_t first_bound;
+    uint8_t first_bound : 1;
+    uint8_t total : 1;
     char subject[];
 };
 

@@ -53,7 +53,7 @@ size_t subject_table_memory(const struct subject_table *t)
 static struct subject_value value_of(const struct subject_record *record)
 {
     return (struct subject_value){record->count, record->first_seq, record->last_seq,
-                                  record->first_bound != 0};
+                                  record->first_bound != 0, record->total != 0};
 }
 
 bool subject_table_get(const struct subject_table *t, struct bytes subject,
@@ -104,6 +104,7 @@ void subject_table_set(struct subject_table *t, struct bytes subject,
     record->first_seq = value->first_seq;
     record->last_seq = value->last_seq;
     record->first_bound = value->first_bound;
+    record->total = value->total;
 }
 
 bool subject_table_remove(struct subject_table *t, struct bytes subject)

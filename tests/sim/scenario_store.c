@@ -18,25 +18,39 @@ static void go_down(struct store_world *w)
     }
 }
 
+static void live(struct store_world *w, struct run *run)
+{
+    for (unsigned life = 0; life < LIVES && !run->failed; life++) {
+        world_start(w);
+        uint64_t steps = prng_below(&w->prng, STEPS_A_LIFE);
+        for (uint64_t i = 0; i < steps && !run->failed; i++)
+            world_step(w);
+        if (!run->failed)
+            go_down(w);
+    }
+    if (!run->failed)
+        world_start(w);
+    if (!run->failed)
+        world_settle(w);
+    if (!run->failed)
+        world_check(w);
+    if (!run->failed)
+        world_stop(w);
+}
+
 void scenario_store_crashes(struct run *run)
 {
     struct store_world w;
     world_init(&w, run);
-    for (unsigned life = 0; life < LIVES && !run->failed; life++) {
-        world_start(&w);
-        uint64_t steps = prng_below(&w.prng, STEPS_A_LIFE);
-        for (uint64_t i = 0; i < steps && !run->failed; i++)
-            world_step(&w);
-        if (!run->failed)
-            go_down(&w);
-    }
-    if (!run->failed)
-        world_start(&w);
-    if (!run->failed)
-        world_settle(&w);
-    if (!run->failed)
-        world_check(&w);
-    if (!run->failed)
-        world_stop(&w);
+    live(&w, run);
+    world_done(&w);
+}
+
+void scenario_store_tables(struct run *run)
+{
+    struct store_world w;
+    world_init(&w, run);
+    w.many_subjects = true;
+    live(&w, run);
     world_done(&w);
 }

@@ -42,6 +42,8 @@ const struct scenario scenarios[] = {
         "writers on several workers and one store: what was acknowledged is read again"),
     STORE(store_crashes, scenario_store_crashes,
           "a store is killed and loses power: what was acknowledged is there"),
+    STORE(store_tables, scenario_store_tables,
+          "the same with more subjects than the tables in memory hold: flushes and merges"),
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

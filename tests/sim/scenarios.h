@@ -22,6 +22,7 @@ void scenario_splits(struct run *run);
 
 /* scenario_store.c */
 void scenario_store_crashes(struct run *run);
+void scenario_store_tables(struct run *run);
 
 /* scenario_store_actor.c */
 void scenario_store_actor(struct run *run);

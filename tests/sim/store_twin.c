@@ -56,8 +56,8 @@ struct group *twin_group(struct twin *t)
 
 /* --- comparing ------------------------------------------------------------------------------------------ */
 
-static bool compare_states(struct twin *t, struct group *group, struct msglog *log, char *why,
-                           size_t size)
+static bool compare_states(struct twin *t, struct group *group, struct msglog *log,
+                           uint64_t subjects, char *why, size_t size)
 {
     struct msglog_state a;
     struct msglog_state b;
@@ -65,6 +65,7 @@ static bool compare_states(struct twin *t, struct group *group, struct msglog *l
     struct group_counters y;
     msglog_state(t->log, &a);
     msglog_state(log, &b);
+    b.subjects = subjects;
     group_counters(t->group, &x);
     group_counters(group, &y);
     if (a.msgs == b.msgs && a.first_seq == b.first_seq && a.last_seq == b.last_seq &&
@@ -123,7 +124,11 @@ int twin_compare(struct twin *t, struct group *group, struct msglog *log, uint64
     struct msglog_state state;
     msglog_state(t->log, &state);
     if (*cursor == 0) {
-        if (!compare_states(t, group, log, ret_why, why_size))
+        uint64_t subjects;
+        int status = msglog_subject_count(log, &subjects);
+        if (status != 0)
+            return status;
+        if (!compare_states(t, group, log, subjects, ret_why, why_size))
             return 0;
         *cursor = state.msgs == 0 ? UINT64_MAX : state.first_seq;
     }

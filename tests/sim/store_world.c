@@ -188,6 +188,11 @@ static void hand_over(struct world_group *g, enum entry_kind kind, struct buffer
 
 static struct bytes a_subject(struct store_world *w, char *at, size_t size)
 {
+    if (w->many_subjects) { /* the lower ones more often */
+        uint64_t n = prng_below(&w->prng, 1 + prng_below(&w->prng, WORLD_SUBJECTS_MANY));
+        snprintf(at, size, "s.%04" PRIu64 ".a.subject-of-a-table-that-does-not-fit", n);
+        return bytes_of(at);
+    }
     unsigned n = (unsigned)prng_below(&w->prng, WORLD_SUBJECTS);
     snprintf(at, size, "s.%u.%s", n / 3, n % 3 == 0 ? "a" : n % 3 == 1 ? "bb" : "c.d");
     return bytes_of(at);
@@ -204,9 +209,11 @@ static struct bytes a_filter(struct store_world *w, char *at, size_t size)
 static void add_message(struct store_world *w, struct buffer *b)
 {
     static char payload[PAYLOAD_MAX * 20];
-    char subject[32];
+    char subject[64];
     char headers[96] = "";
     size_t size = prng_below(&w->prng, prng_one_in(&w->prng, 50) ? sizeof payload : PAYLOAD_MAX);
+    if (w->many_subjects)
+        size %= 64;
     for (size_t i = 0; i < size && i < 16; i++)
         payload[i] = (char)prng_next(&w->prng);
     if (prng_one_in(&w->prng, 3))
@@ -232,7 +239,7 @@ static void add_delete(struct store_world *w, struct world_group *g, struct buff
 
 static void add_purge(struct store_world *w, struct world_group *g, struct buffer *b)
 {
-    char text[32];
+    char text[64];
     struct msglog_state state;
     msglog_state(twin_log(g->twin), &state);
     struct stream_purge p = {0};

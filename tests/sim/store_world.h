@@ -20,6 +20,7 @@ struct twin;
 
 #define WORLD_GROUPS 6u
 #define WORLD_SUBJECTS 12u
+#define WORLD_SUBJECTS_MANY 3000u
 
 /* An entry that was handed to a group. */
 struct world_entry {
@@ -67,6 +68,7 @@ struct store_world {
     int status;
     bool failing; /* the disk may fail: a store that has failed is no failure */
     bool failed;  /* the store has */
+    bool many_subjects; /* thousands of long ones, in small messages: tables do not fit */
     struct world_group groups[WORLD_GROUPS];
     uint64_t steps;
     uint64_t looks;
