@@ -81,6 +81,7 @@ void journal_free(struct journal **at)
     if (j->ring.job != RING_IDLE && j->ring.job != RING_ZERO)
         journal_file_free(j, &j->ring.file);
     free(j->ring.zeros);
+    free(j->flush.sealed);
     files_free(j, &j->live);
     files_free(j, &j->spares);
     for (unsigned i = 0; i < JOURNAL_IMAGES_KEPT; i++)
@@ -160,6 +161,7 @@ int journal_open_block(struct journal *j, uint64_t need)
     struct journal_block *b = block_take(j);
     b->position = j->end;
     b->records = 0;
+    b->to_seal = 0;
     b->count = 0;
     j->open = b;
     j->at = f->image + f->closed + BLOCK_HEADER_SIZE;
@@ -312,10 +314,11 @@ static inline int put(struct journal *j, struct journal_member *member, const st
                       uint64_t first_position, struct journal_place *ret)
 {
     DCHECK(e->gid == member->gid && e->kind != ENTRY_COPY);
-    if (e->body.size > ENTRY_BODY_MAX)
+    DCHECK(e->seal != ENTRY_TO_SEAL || j->options.seal != NULL);
+    if (e->body.size > ENTRY_BODY_MAX + (e->seal == ENTRY_SEALED ? RECORD_SEAL_SIZE : 0))
         return -EMSGSIZE;
     bool copy = first_position != ITSELF;
-    uint32_t size = record_size((uint32_t)e->body.size, copy);
+    uint32_t size = record_size(record_body_size(e), copy);
     struct journal_slot *slot = slot_of(j, member);
     uint64_t need = size + (slot == NULL ? FOOTER_SLOT_SIZE : 0);
     if (__builtin_expect(j->used + need > j->room, 0)) {
@@ -333,6 +336,10 @@ static inline int put(struct journal *j, struct journal_member *member, const st
     j->position += size;
     j->used += size;
     j->open->records++;
+    if (e->seal == ENTRY_TO_SEAL) {
+        CHECK(!entry_kind_is_transient(e->kind));
+        j->open->to_seal++;
+    }
     count_record(&slot->footer, e->index, entry_kind_is_transient(e->kind));
     if (!copy)
         count_entry(j, slot, e);

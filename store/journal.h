@@ -10,7 +10,8 @@
  *             never moves.
  *
  *                 position  ──────────────────────────────────────────────────────►
- *                 | file n-1: released, recycled | file n: image, on disk | file n+1: being filled |
+ *                 | file n-1: released, recycled | file n: image, on disk | file n+1: being filled
+ *                 |
  *                                  floor ────────┘   written ──┘ queued ──┘
  *
  *             A position is a byte's number since the store was made; file n holds the positions
@@ -75,6 +76,10 @@ struct journal_options {
     uint64_t store;      /* low 8 bytes of the store's uuid */
     uint32_t boot_epoch; /* of this start: higher than all before */
     uint64_t file_bytes; /* a multiple of 4096, at least two of them; 32 MiB as a rule */
+    /* Seals in place the body of an entry that was appended as one to seal; behind it is room for
+     * RECORD_SEAL_SIZE more bytes. Called when its block is on its way to the disk; the image
+     * keeps the plain body. What it says, if not 0, fails the journal. NULL: there are none. */
+    int (*seal)(void *context, const struct entry *e, char *body);
     struct journal_events events;
     void *context;
 };
@@ -96,7 +101,8 @@ struct journal_rot {
 struct journal_recovery {
     /* Every whole record from floor on, in order of position. The body lies in an image and stays
      * until the journal is released past its position. A COPY comes as the record that it carries,
-     * with `first_position` where that was first; of others it is the position. */
+     * with `first_position` where that was first; of others it is the position. A sealed body
+     * comes sealed; when all is over its owner may open it where it lies. */
     void (*record)(void *context, const struct entry *entry, uint64_t position,
                    uint64_t first_position);
     /* What is lost, after the records of the block. */
@@ -119,7 +125,8 @@ struct journal_place {
     uint64_t position; /* of the record */
 };
 
-/* Takes the entry behind all earlier ones; e->body is copied, body_hash must be right. 0;
+/* Takes the entry behind all earlier ones; e->body is copied, body_hash must be right. One of a
+ * transient kind is not sealed: (index, term) does not name it. 0;
  * -EAGAIN: no file is ready to take it (drain, or wait for `ready`); -EMSGSIZE: it can not fit a
  * file; -EIO: the journal has failed. A COPY is appended by journal_copy. */
 int journal_append(struct journal *j, struct journal_member *member, const struct entry *e,

@@ -43,7 +43,8 @@ static void submit(struct journal *j)
     struct journal_flush *flush = &j->flush;
     struct journal_file *f = flush->file;
     if (flush->state == FLUSH_WRITING)
-        task_write(&flush->task, &flush->io, f->handle, f->written, f->image + f->written,
+        task_write(&flush->task, &flush->io, f->handle, f->written,
+                   flush->from_sealed ? flush->sealed : f->image + f->written,
                    flush->to - f->written);
     else
         task_sync(&flush->task, &flush->io, f->handle);
@@ -66,6 +67,12 @@ static void begin(struct journal *j, bool sync)
     flush->file = f;
     flush->to = f->closed;
     flush->sync = sync;
+    flush->from_sealed = false;
+    int status = f->written < f->closed ? journal_seal(j) : 0;
+    if (status != 0) {
+        journal_fail(j, status);
+        return;
+    }
     flush->state = f->written < f->closed ? FLUSH_WRITING : FLUSH_SYNCING;
     submit(j);
 }
@@ -140,6 +147,7 @@ static void end_write(struct journal *j)
 {
     struct journal_flush *flush = &j->flush;
     flush->file->written = flush->to;
+    journal_seal_done(j);
     j->written = journal_file_begin(j, flush->file) + flush->to;
 }
 

@@ -3,6 +3,7 @@
  *
  *     journal.c          blocks: opened, filled by appends, closed
  *     journal_flush.c    what is closed goes to the disk, and who is told
+ *     journal_seal.c     what of it is encrypted on its way
  *     journal_beat.c     what is closed in silence
  *     journal_ring.c     files: make, zero, reuse, remove; release
  *     journal_recover.c  reading them at the start
@@ -58,7 +59,8 @@ struct journal_block {
     uint64_t position;
     uint64_t end; /* closed: its position's end */
     uint32_t records;
-    uint32_t count; /* of slots */
+    uint32_t to_seal; /* of them */
+    uint32_t count;   /* of slots */
     uint32_t capacity;
     struct journal_slot *slots; /* given */
 };
@@ -69,6 +71,9 @@ struct journal_flush {
     struct task_io io;
     struct journal_file *file; /* borrowed: live */
     uint64_t to;               /* offset: what is written, or synced */
+    char *sealed;              /* given: what is written when it differs from the image */
+    uint64_t sealed_capacity;
+    bool from_sealed; /* it does */
     enum { FLUSH_IDLE, FLUSH_WRITING, FLUSH_SYNCING, FLUSH_TELLING } state;
     bool sync;
 };
@@ -185,6 +190,10 @@ void journal_settle(struct journal *j);
 /* journal_flush.c */
 void journal_flush_init(struct journal *j);
 void journal_flush_next(struct journal *j);
+
+/* journal_seal.c: before what the flush has of its file is written, and after. */
+int journal_seal(struct journal *j) __attribute__((warn_unused_result));
+void journal_seal_done(struct journal *j);
 
 /* journal_ring.c */
 void journal_ring_init(struct journal *j);

@@ -45,12 +45,21 @@ enum entry_kind {
 
 #define ENTRY_BODY_MAX ((uint32_t)72 << 20) /* max_payload is at most 64 MiB */
 
+/* Bodies in the journal may be encrypted: of an entry on its way there or back, what its body is.
+ * */
+enum entry_seal {
+    ENTRY_PLAIN,
+    ENTRY_SEALED,  /* what is on disk: body and body_hash are of the sealed body */
+    ENTRY_TO_SEAL, /* plain, and to be sealed when it is written */
+};
+
 struct entry {
     uint64_t gid;
     uint64_t index;
     uint32_t term;
     enum entry_kind kind;
     uint8_t flags; /* of the kind */
+    uint8_t seal;  /* enum entry_seal */
     int64_t time_ns;
     struct bytes body;  /* borrowed */
     uint64_t body_hash; /* of the opened body: entry_body_hash */

@@ -23,17 +23,22 @@ static void put_copy(char *at, uint64_t first_position, enum entry_kind kind)
     put_u64(at + 8, (uint8_t)kind);
 }
 
+static const uint8_t forms[] =
+    {[ENTRY_PLAIN] = 0, [ENTRY_SEALED] = RECORD_SEALED, [ENTRY_TO_SEAL] = RECORD_TO_SEAL};
+
 char *record_write(const struct entry *e, uint64_t seed, uint64_t position, uint64_t first_position,
                    char *at)
 {
     DCHECK(position % RECORD_ALIGN == 0 && first_position <= position);
     DCHECK(e->kind != ENTRY_COPY && (unsigned)e->kind <= UINT8_MAX);
     bool copy = first_position < position;
-    uint32_t body_size = (uint32_t)e->body.size;
+    uint32_t body_size = record_body_size(e);
+    uint32_t plain_size = (uint32_t)e->body.size;
     put_u32(at, body_size);
     at[4] = (char)(copy ? ENTRY_COPY : e->kind);
     at[5] = (char)e->flags;
-    put_u16(at + 6, RECORD_VERSION);
+    at[6] = RECORD_VERSION;
+    at[7] = (char)forms[e->seal];
     put_u64(at + 8, e->gid);
     put_u64(at + 16, e->index);
     put_u32(at + 24, e->term);
@@ -44,9 +49,10 @@ char *record_write(const struct entry *e, uint64_t seed, uint64_t position, uint
         put_copy(at + COPY_AT, first_position, e->kind);
     put_u64(at + HASHED_SIZE, header_hash(at, seed, position, copy));
     char *body = at + record_header_size(copy);
-    if (body_size > 0)
-        memcpy(body, e->body.at, body_size);
-    memset(body + body_size, 0, (RECORD_ALIGN - body_size) & (RECORD_ALIGN - 1));
+    if (plain_size > 0)
+        memcpy(body, e->body.at, plain_size);
+    uint32_t room = body_size - plain_size;
+    memset(body + plain_size, 0, room + ((RECORD_ALIGN - body_size) & (RECORD_ALIGN - 1)));
     return body;
 }
 
@@ -72,9 +78,12 @@ int record_read(struct bytes bytes, uint64_t seed, uint64_t position, struct rec
     if (bytes.size < header_size ||
         get_u64(at + HASHED_SIZE) != header_hash(at, seed, position, copy))
         return -EBADMSG;
-    if (get_u16(at + 6) != RECORD_VERSION)
+    uint8_t form = (uint8_t)at[7];
+    if (at[6] != RECORD_VERSION || (form & ~RECORD_SEALED) != 0)
         return -ENOTSUP;
-    if (body_size > ENTRY_BODY_MAX || record_size(body_size, copy) > bytes.size)
+    uint32_t adds = form & RECORD_SEALED ? RECORD_SEAL_SIZE : 0;
+    if (body_size < adds || body_size > ENTRY_BODY_MAX + adds ||
+        record_size(body_size, copy) > bytes.size)
         return -EBADMSG;
     struct record r = {
         .entry = {.gid = get_u64(at + 8),
@@ -82,6 +91,7 @@ int record_read(struct bytes bytes, uint64_t seed, uint64_t position, struct rec
                   .term = get_u32(at + 24),
                   .kind = (enum entry_kind)(uint8_t)at[4],
                   .flags = (uint8_t)at[5],
+                  .seal = form & RECORD_SEALED ? ENTRY_SEALED : ENTRY_PLAIN,
                   .time_ns = get_i64(at + 32),
                   .body = {at + header_size, body_size},
                   .body_hash = get_u64(at + 40)},
@@ -92,4 +102,33 @@ int record_read(struct bytes bytes, uint64_t seed, uint64_t position, struct rec
     if (status == 0)
         *ret = r;
     return status;
+}
+
+struct record record_in_memory(char *at)
+{
+    bool copy = (uint8_t)at[4] == ENTRY_COPY;
+    uint32_t body_size = get_u32(at);
+    bool to_seal = (uint8_t)at[7] & RECORD_TO_SEAL;
+    return (struct record){
+        .entry = {.gid = get_u64(at + 8),
+                  .index = get_u64(at + 16),
+                  .term = get_u32(at + 24),
+                  .kind = (enum entry_kind)(uint8_t)at[copy ? COPY_AT + 8 : 4],
+                  .flags = (uint8_t)at[5],
+                  .seal = to_seal ? ENTRY_TO_SEAL : ENTRY_PLAIN,
+                  .time_ns = get_i64(at + 32),
+                  .body = {at + record_header_size(copy),
+                           body_size - (to_seal ? RECORD_SEAL_SIZE : 0)}},
+        .size = record_size(body_size, copy),
+    };
+}
+
+void record_sealed(char *at, uint64_t seed, uint64_t position)
+{
+    CHECK((uint8_t)at[7] == RECORD_TO_SEAL);
+    bool copy = (uint8_t)at[4] == ENTRY_COPY;
+    struct bytes body = {at + record_header_size(copy), get_u32(at)};
+    at[7] = RECORD_SEALED;
+    put_u64(at + 40, entry_body_hash(get_u64(at + 8), get_u64(at + 16), get_u32(at + 24), body));
+    put_u64(at + HASHED_SIZE, header_hash(at, seed, position, copy));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* record.h -- an entry as a record of a journal block: header, body, zeros up to 8 bytes.
  *
- *     body size u32, kind u8, flags u8, version u16, gid u64, index u64, term u32,
+ *     body size u32, kind u8, flags u8, version u8, form u8, gid u64, index u64, term u32,
  *     position low bits u32, log time i64, body hash u64, header hash u64             = 56 bytes
  *
  * Idea        Two hashes: the body's goes with it wherever it is stored, the header's says that
@@ -11,6 +11,9 @@
  * Copies      the header of an older record carried forward (ENTRY_COPY) goes on for 16 bytes:
  *             first position u64, kind u8, zeros. Its other fields, body and body hash are those
  *             of the entry it carries.
+ * Sealed      a body that is encrypted is RECORD_SEAL_SIZE longer than what it was made of, and the
+ *             body hash is over what is stored: so it can be verified by who has no keys. A record
+ *             that is still to be sealed has that room, and is so in memory alone.
  */
 #ifndef STORE_FORMAT_RECORD_H
 #define STORE_FORMAT_RECORD_H
@@ -24,6 +27,12 @@
 #define RECORD_COPY_SIZE 16u     /* what the header of a copy is longer */
 #define RECORD_MAGIC 0x524c594du /* "MYLR", in the seed of header hashes */
 #define RECORD_VERSION 1
+#define RECORD_SEAL_SIZE 24u
+
+enum record_form {
+    RECORD_SEALED = 1u << 0,
+    RECORD_TO_SEAL = 1u << 7, /* never stored */
+};
 
 struct record {
     struct entry entry;      /* what a copy carries, not that it is one */
@@ -42,7 +51,13 @@ static inline uint32_t record_header_size(bool copy)
     return copy ? RECORD_HEADER_SIZE + RECORD_COPY_SIZE : RECORD_HEADER_SIZE;
 }
 
-/* Of a body of at most ENTRY_BODY_MAX. */
+/* What the entry's body takes in a record. */
+static inline uint32_t record_body_size(const struct entry *e)
+{
+    return (uint32_t)e->body.size + (e->seal == ENTRY_TO_SEAL ? RECORD_SEAL_SIZE : 0);
+}
+
+/* Of a body of at most ENTRY_BODY_MAX + RECORD_SEAL_SIZE. */
 static inline uint32_t record_size(uint32_t body_size, bool copy)
 {
     return (record_header_size(copy) + body_size + RECORD_ALIGN - 1) & ~(RECORD_ALIGN - 1);
@@ -58,6 +73,11 @@ char *record_write(const struct entry *e, uint64_t seed, uint64_t position, uint
  * header of a version that is not known here. */
 int record_read(struct bytes bytes, uint64_t seed, uint64_t position, struct record *ret)
     __attribute__((warn_unused_result));
+
+/* What was written at `at` in memory, and not sealed yet. */
+struct record record_in_memory(char *at);
+/* Its body, with the room behind it, has been sealed: it becomes what is stored. */
+void record_sealed(char *at, uint64_t seed, uint64_t position);
 
 static inline bool record_body_is_whole(const struct record *r)
 {

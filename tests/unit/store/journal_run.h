@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "runtime/base/check.h"
+#include "store/format/record.h"
 #include "store/journal.h"
 #include "tests/unit/store/disk_run.h"
 
@@ -37,7 +38,9 @@ struct journal_run {
     struct journal *journal;
     uint32_t epoch;
     uint64_t file_bytes;
-    uint64_t floor; /* as a ledger would keep it */
+    bool seals;      /* groups of odd numbers */
+    int seal_status; /* what the owner says to it */
+    uint64_t floor;  /* as a ledger would keep it */
     struct journal_member members[RUN_GROUPS];
     uint64_t index[RUN_GROUPS];
     uint64_t told[RUN_GROUPS];
@@ -79,6 +82,38 @@ static inline struct entry run_entry(const struct run_record *r, char *body)
     };
     e.body_hash = entry_body_hash(e.gid, e.index, e.term, e.body);
     return e;
+}
+
+/* --- bodies that are sealed: turned, with their name behind them ----------------------------- */
+
+static inline void run_turn(const struct entry *e, const char *from, uint32_t size, char *to)
+{
+    for (uint32_t i = 0; i < size; i++)
+        to[i] = (char)(from[i] ^ (char)(e->index + e->term + 'S'));
+}
+
+static inline int run_on_seal(void *context, const struct entry *e, char *body)
+{
+    const struct journal_run *run = context;
+    CHECK(run->seals && e->gid % 2 == 1 && e->seal == ENTRY_TO_SEAL);
+    if (run->seal_status != 0)
+        return run->seal_status;
+    run_turn(e, body, (uint32_t)e->body.size, body);
+    memset(body + e->body.size, (char)e->index, RECORD_SEAL_SIZE);
+    return 0;
+}
+
+/* As the owner of a recovered entry does, but elsewhere. */
+static inline struct entry run_opened(const struct entry *e, char *body)
+{
+    struct entry opened = *e;
+    CHECK(e->body_hash == entry_body_hash(e->gid, e->index, e->term, e->body));
+    opened.body = (struct bytes){body, e->body.size - RECORD_SEAL_SIZE};
+    run_turn(e, e->body.at, (uint32_t)opened.body.size, body);
+    for (uint32_t i = 0; i < RECORD_SEAL_SIZE; i++)
+        CHECK(e->body.at[opened.body.size + i] == (char)e->index);
+    opened.body_hash = entry_body_hash(e->gid, e->index, e->term, opened.body);
+    return opened;
 }
 
 /* --- what the journal says ------------------------------------------------------------------ */
@@ -143,7 +178,15 @@ static inline void run_on_record(void *context, const struct entry *e, uint64_t 
     CHECK(run->delivered < run->count);
     const struct run_record *r = &run->records[run->delivered++];
     char body[8192];
+    char opened_body[8192];
     struct entry want = run_entry(r, body);
+    struct entry opened;
+    CHECK((e->seal == ENTRY_SEALED) ==
+          (run->seals && e->gid % 2 == 1 && !entry_kind_is_transient(e->kind)));
+    if (e->seal == ENTRY_SEALED) {
+        opened = run_opened(e, opened_body);
+        e = &opened;
+    }
     CHECK(r->position == position && r->first_position == first_position);
     CHECK(e->gid == want.gid && e->index == want.index && e->term == want.term);
     CHECK(e->kind == want.kind && e->flags == want.flags && e->time_ns == want.time_ns);
@@ -174,6 +217,7 @@ static inline void run_open(struct journal_run *run)
         .store = RUN_STORE,
         .boot_epoch = ++run->epoch,
         .file_bytes = run->file_bytes,
+        .seal = run_on_seal,
         .events = {run_on_durable, run_on_flushed, run_on_failed, run_on_ready},
         .context = run,
     };
@@ -279,6 +323,8 @@ static inline int run_put(struct journal_run *run, struct run_record r)
     r.number = run->numbers++;
     r.term = run->epoch;
     struct entry e = run_entry(&r, body);
+    if (run->seals && r.gid % 2 == 1 && !entry_kind_is_transient(r.kind))
+        e.seal = ENTRY_TO_SEAL;
     struct journal_member *member = &run->members[r.gid - 1];
     bool copy = r.first_position != 0;
     struct journal_place place;

@@ -342,6 +342,48 @@ static void erased_records_are_on_no_file(void **state)
     run_done(&run);
 }
 
+/* Groups 0 and 2 seal, 1 does not; bodies in memory are plain, also of what is carried forward. */
+static void a_sealed_body_is_plain_in_memory_and_on_no_disk(void **state)
+{
+    struct journal_run run;
+    set_up(&run, 31);
+    run.seals = true;
+    for (unsigned group = 0; group < 3; group++)
+        assert_int_equal(run_append(&run, group, 3000), 0);
+    flush_all(&run);
+    struct run_record copy = run.records[0];
+    copy.first_position = copy.position;
+    assert_int_equal(run_put(&run, copy), 0); /* it looks at the bodies in memory */
+    assert_int_equal(run_append(&run, 2, 3000), 0);
+    flush_all(&run);
+    for (uint32_t i = 0; i < run.count; i++)
+        assert_int_equal(is_on_disk(&run, run.records[i].number), run.records[i].gid == 2);
+    start_again(&run); /* it looks at what they open to */
+    run_done(&run);
+}
+
+static void a_body_that_can_not_be_sealed_fails_the_journal(void **state)
+{
+    struct journal_run run;
+    set_up(&run, 32);
+    run.seals = true;
+    assert_int_equal(run_append(&run, 0, 3000), 0);
+    flush_all(&run);
+    run.seal_status = -ENOKEY;
+    assert_int_equal(run_append(&run, 1, 3000), 0);
+    assert_int_equal(run_append(&run, 0, 3000), 0);
+    flush_all(&run);
+    assert_int_equal(run.failures, 1);
+    assert_int_equal(run.failure, -ENOKEY);
+    assert_int_equal(run.told[1], 0);
+    assert_false(is_on_disk(&run, run.records[2].number));
+    run_crash(&run, SIM_CRASH_KILL);
+    run_recover(&run);
+    run_take_over(&run);
+    assert_int_equal(run.count, 1);
+    run_done(&run);
+}
+
 static void leave_file_if_another_is_ready(struct journal_run *run)
 {
     int status = journal_leave_file(run->journal);
@@ -758,6 +800,8 @@ int main(void)
         cmocka_unit_test(the_file_that_is_filled_can_be_left_and_released),
         cmocka_unit_test(a_close_ends_all_and_the_next_start_finds_it),
         cmocka_unit_test(a_close_during_recovery_ends_it),
+        cmocka_unit_test(a_sealed_body_is_plain_in_memory_and_on_no_disk),
+        cmocka_unit_test(a_body_that_can_not_be_sealed_fails_the_journal),
         cmocka_unit_test(a_failed_write_or_sync_fails_the_journal_once),
         cmocka_unit_test(a_failure_at_any_request_loses_nothing_that_was_told),
         cmocka_unit_test(a_read_that_fails_once_is_repeated),

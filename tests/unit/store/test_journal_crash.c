@@ -57,6 +57,7 @@ static void crash_at_every_request(uint64_t seed, enum sim_crash how)
     for (uint64_t steps = 1; reached; steps++) {
         struct journal_run run;
         run_init(&run, seed, (struct sim_disk_options){0});
+        run.seals = seed % 2 == 0;
         recover_whole(&run);
         reached = work_until(&run, steps);
         run_crash(&run, how);
@@ -107,6 +108,7 @@ static void a_recovery_that_crashes_is_repeated(void **state)
         for (uint64_t steps = 0; !recovered; steps++) {
             struct journal_run run;
             run_init(&run, 7, (struct sim_disk_options){0});
+            run.seals = true;
             recover_whole(&run);
             (void)work_until(&run, 60);
             run_crash(&run, kinds[k]);
@@ -126,6 +128,7 @@ static void a_long_life_of_crashes_loses_nothing(void **state)
     for (uint64_t seed = 1; seed <= SEEDS_LONG; seed++) {
         struct journal_run run;
         run_init(&run, seed, (struct sim_disk_options){.faults.short_move = 5});
+        run.seals = seed % 2 == 0;
         for (int start = 0; start < STARTS; start++) {
             enum sim_crash how = kinds[prng_below(&run.prng, 3)];
             while (!recover_or_crash(&run, prng_below(&run.prng, 60), how))
@@ -145,6 +148,7 @@ static void of_relaxed_writes_a_beginning_survives(void **state)
     for (uint64_t seed = 1; seed <= SEEDS_RELAXED; seed++) {
         struct journal_run run;
         run_init(&run, seed, (struct sim_disk_options){0});
+        run.seals = seed % 2 == 0;
         for (int start = 0; start < STARTS; start++) {
             recover_whole(&run);
             if (prng_one_in(&run.prng, 2))

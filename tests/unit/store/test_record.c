@@ -213,6 +213,54 @@ static void every_bit_of_a_footer_counts(void **state)
     }
 }
 
+/* One that is sealed after it was written; then it is as one that was written sealed, and so it is
+ * carried. */
+static void a_record_is_sealed_where_it_lies(void **state)
+{
+    struct prng p;
+    prng_init(&p, 8);
+    for (int round = 0; round < 200; round++) {
+        bool copy = round % 2 == 1;
+        char body[BODY_MAX];
+        char at[RECORD_HEADER_SIZE + RECORD_COPY_SIZE + BODY_MAX + RECORD_SEAL_SIZE + RECORD_ALIGN];
+        struct entry e = draw_entry(&p, body);
+        uint64_t position = 8 * (1 + prng_below(&p, 1u << 20));
+        uint64_t first = copy ? position - 8 : position;
+        e.kind = ENTRY_MSG;
+        e.seal = ENTRY_TO_SEAL;
+        char *stored = record_write(&e, 5, position, first, at);
+        struct record r = record_in_memory(at);
+        assert_int_equal(r.size, record_size((uint32_t)e.body.size + RECORD_SEAL_SIZE, copy));
+        assert_int_equal(r.entry.seal, ENTRY_TO_SEAL);
+        assert_int_equal(r.entry.kind, ENTRY_MSG);
+        assert_true(bytes_equal(r.entry.body, e.body));
+        assert_int_equal(record_read((struct bytes){at, r.size}, 5, position, &r), -ENOTSUP);
+        for (size_t i = 0; i < e.body.size + RECORD_SEAL_SIZE; i++)
+            stored[i] = (char)(stored[i] ^ (char)(i + 3));
+        record_sealed(at, 5, position);
+        assert_int_equal(record_read((struct bytes){at, r.size}, 5, position, &r), 0);
+        assert_int_equal(r.entry.seal, ENTRY_SEALED);
+        assert_int_equal(r.entry.body.size, e.body.size + RECORD_SEAL_SIZE);
+        assert_true(record_body_is_whole(&r));
+        char again[sizeof at];
+        (void)record_write(&r.entry, 5, position, first, again);
+        assert_memory_equal(again, at, r.size);
+        for (size_t bit = 0; bit < r.size * 8; bit++) {
+            struct record other;
+            at[bit / 8] = (char)(at[bit / 8] ^ (1 << bit % 8));
+            bool is_body = bit / 8 >= record_header_size(copy) &&
+                           bit / 8 < record_header_size(copy) + r.entry.body.size;
+            bool is_padding = bit / 8 >= record_header_size(copy) + r.entry.body.size;
+            int status = record_read((struct bytes){at, r.size}, 5, position, &other);
+            if (is_body)
+                assert_false(record_body_is_whole(&other));
+            else if (!is_padding)
+                assert_int_not_equal(status, 0);
+            at[bit / 8] = (char)(at[bit / 8] ^ (1 << bit % 8));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +270,7 @@ int main(void)
         cmocka_unit_test(lengths_that_do_not_fit_are_refused_with_a_right_hash),
         cmocka_unit_test(a_footer_is_read_as_it_was_written),
         cmocka_unit_test(every_bit_of_a_footer_counts),
+        cmocka_unit_test(a_record_is_sealed_where_it_lies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
