@@ -61,10 +61,17 @@ void store_answer_all(struct store_group *g, int status)
     }
 }
 
+uint64_t store_apply_limit(const struct store_group *g)
+{
+    if (g->sync == STORE_SYNC_COMMITTED && g->committed < g->entries.durable)
+        return g->committed;
+    return g->entries.durable;
+}
+
 void store_to_apply(struct store *s, struct store_group *g)
 {
     if (g->life == GROUP_LOADED && !g->waiting && !g->deleting && list_empty(&g->apply_link) &&
-        g->entries.applied < g->entries.durable)
+        g->entries.applied < store_apply_limit(g))
         list_push_back(&s->to_apply, &g->apply_link);
 }
 
@@ -101,10 +108,10 @@ static int to_journal(struct store *s, struct store_group *g, const struct entry
     int status = journal_append(s->journal, &g->member, e, ret);
     if (status != 0)
         return status;
-    if (g->sync == STORE_SYNC_ALWAYS)
-        s->flush_wanted = true;
-    else
+    if (g->sync == STORE_SYNC_INTERVAL)
         s->write_wanted = true;
+    else
+        s->flush_wanted = true;
     s->stats.appended++;
     s->stats.appended_bytes += e->body.size;
     return 0;
@@ -129,7 +136,7 @@ int store_append(struct store *s, struct store_group *g, struct store_append *a)
     struct entry e = {
         .gid = g->member.gid,
         .index = g->entries.end + 1,
-        .term = s->super.boot_epoch,
+        .term = a->term != 0 ? a->term : s->super.boot_epoch,
         .kind = a->kind,
         .flags = a->flags,
         .time_ns = a->now_ns > g->queued_time_ns ? a->now_ns : g->queued_time_ns,
@@ -193,7 +200,7 @@ static int apply_next(struct store *s, struct store_group *g)
 static unsigned apply_share(struct store *s, struct store_group *g)
 {
     unsigned count = 0;
-    while (count < APPLY_SHARE && g->entries.applied < g->entries.durable) {
+    while (count < APPLY_SHARE && g->entries.applied < store_apply_limit(g)) {
         int status = apply_next(s, g);
         count++;
         if (status == -EAGAIN)
@@ -226,16 +233,18 @@ void store_on_durable(void *context, struct journal_member *member, uint64_t ind
 {
     struct store *s = context;
     struct store_group *g = (struct store_group *)(void *)member;
-    if (index > g->entries.durable)
+    if (index > g->entries.durable && index <= g->entries.end)
         g->entries.durable = index;
     store_to_apply(s, g);
+    if (g->sync == STORE_SYNC_COMMITTED && s->options.durable != NULL)
+        s->options.durable(s->options.context, g, g->entries.durable);
 }
 
-/* Entries that will never be durable: nobody is left without an answer. */
-static void fail_asked(struct store_group *g)
+/* Whoever waits for an entry after index is told this, in order. */
+static void answer_after(struct store_group *g, uint64_t index, int status)
 {
     struct store_append **at = &g->asked;
-    while (*at != NULL && (*at)->index <= g->entries.durable)
+    while (*at != NULL && (*at)->index <= index)
         at = &(*at)->next;
     struct store_append *rest = *at;
     *at = NULL;
@@ -243,7 +252,7 @@ static void fail_asked(struct store_group *g)
     while (rest != NULL) {
         struct store_append *a = rest;
         rest = a->next;
-        a->done(a, -EIO, NULL);
+        a->done(a, status, NULL);
     }
 }
 
@@ -251,5 +260,51 @@ void store_fail_asked(struct store *s)
 {
     for (struct store_group *g = group_table_after(&s->groups, 0); g != NULL;
          g = group_table_after(&s->groups, g->member.gid))
-        fail_asked(g);
+        answer_after(g, g->entries.durable, -EIO); /* the rest never will be */
+}
+
+/* --- consensus ---------------------------------------------------------------------------------------- */
+
+void store_committed(struct store *s, struct store_group *g, uint64_t index)
+{
+    CHECK(g->sync == STORE_SYNC_COMMITTED);
+    if (index > g->committed)
+        g->committed = index;
+    store_to_apply(s, g);
+}
+
+int store_cut(struct store *s, struct store_group *g, uint64_t index)
+{
+    CHECK(g->sync == STORE_SYNC_COMMITTED && index >= g->entries.applied);
+    CHECK(index >= g->committed || g->entries.end <= index);
+    if (index >= g->entries.end)
+        return 0;
+    if (s->failed)
+        return -EIO;
+    struct entry e = {.gid = g->member.gid,
+                      .index = index,
+                      .term = s->super.boot_epoch,
+                      .kind = ENTRY_CUT,
+                      .time_ns = g->queued_time_ns};
+    e.body_hash = entry_body_hash(e.gid, e.index, e.term, e.body);
+    struct journal_place place;
+    int status = journal_append(s->journal, &g->member, &e, &place);
+    if (status != 0)
+        return status;
+    s->flush_wanted = true;
+    for (uint64_t i = index + 1; i <= g->entries.end; i++)
+        g->queued_bytes -= entry_log_at(&g->entries, i)->body_size;
+    entry_log_cut(&g->entries, index);
+    if (entry_log_count(&g->entries) == 0)
+        list_remove(&g->entries_link);
+    answer_after(g, index, -ECANCELED);
+    return 0;
+}
+
+uint64_t store_last_index(const struct store_group *g, uint32_t *ret_term)
+{
+    *ret_term = 0;
+    if (entry_log_count(&g->entries) > 0)
+        *ret_term = entry_log_at(&g->entries, g->entries.end)->term;
+    return g->entries.end;
 }

@@ -180,7 +180,7 @@ static bool is_applied(const struct store *s)
 {
     for (const struct link *l = s->with_entries.next; l != &s->with_entries; l = l->next) {
         const struct store_group *g = LIST_ENTRY(l, struct store_group, entries_link);
-        if (g->life != GROUP_DAMAGED && g->entries.applied < g->entries.end)
+        if (g->life != GROUP_DAMAGED && g->entries.applied < store_apply_limit(g))
             return false;
     }
     return true;

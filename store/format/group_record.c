@@ -32,7 +32,7 @@ int group_record_read(struct bytes body, struct group_record *ret)
     r.account = cursor_bytes(&c);
     r.name = cursor_bytes(&c);
     r.seed = cursor_bytes(&c);
-    if (!cursor_is_at_end(&c) || r.form > 1 || r.sync > 1 || r.account.size > GROUP_NAME_MAX ||
+    if (!cursor_is_at_end(&c) || r.form > 1 || r.sync > 2 || r.account.size > GROUP_NAME_MAX ||
         r.name.size > GROUP_NAME_MAX || r.seed.size > SEED_MAX)
         return -EBADMSG;
     *ret = r;
