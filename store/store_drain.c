@@ -215,12 +215,12 @@ static void job_free(struct drain_job *job)
     free(job);
 }
 
-/* No checkpoint will name what was written. */
+/* No checkpoint will name what was written, or was there before. */
 static void trash_fresh(struct drain_job *job)
 {
     struct store_group *g = job->group;
     if (job->fresh && !g->store->failed)
-        store_trash_file(g->store, g, job->segment, TRASH_REMOVE);
+        store_trash_file(g->store, g, job->segment, TRASH_ZERO);
 }
 
 static void job_give_up(struct drain_job *job, int status)
@@ -305,8 +305,7 @@ static void on_chunks_written(void *context, int status)
         job_give_up(job, status);
     } else {
         job->again = status != -EEXIST; /* that is a leftover of a start before */
-        if (job->again)
-            trash_fresh(job);
+        trash_fresh(job);
         job->fresh = false;
         job->elsewhere = true;
         open_write(job);

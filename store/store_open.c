@@ -53,7 +53,6 @@ struct store_opening {
     struct journal_rot *rots; /* given */
     size_t rot_count;
     size_t rot_capacity;
-    uint32_t lost; /* blocks of the ledger */
     struct ledger_recovery ledger;
     struct journal_recovery journal;
     struct commit_wait commit;
@@ -75,6 +74,8 @@ static void opening_told(struct store *s, int status)
 {
     void (*done)(void *context, int status) = s->opening->done;
     store_opening_free(s);
+    if (status == 0)
+        store_leftovers_start(s);
     done(s->options.context, status);
 }
 
@@ -331,7 +332,7 @@ static void take_checkpoints(struct store_opening *o)
         if (g == NULL)
             continue;
         entry_log_init(&g->entries, c->applied);
-        g->next_file = c->next_file;
+        g->next_file = g->first_file = c->next_file;
         g->queued_time_ns = c->log_time_ns;
     }
 }
@@ -343,7 +344,7 @@ static void on_ledger(void *context, int status, uint32_t lost)
         open_ended(o, status);
         return;
     }
-    o->lost = lost;
+    o->store->ledger_lost = lost;
     take_checkpoints(o);
     open_journal(o);
 }

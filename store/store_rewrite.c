@@ -83,7 +83,7 @@ static void given_up(struct rewrite *r)
     msglog_seal(g->log, UINT64_MAX);
     tell(r, r->status);
     if (has_file)
-        store_trash_file(g->store, g, number, TRASH_REMOVE);
+        store_trash_file(g->store, g, number, TRASH_ZERO);
 }
 
 static void give_up(struct rewrite *r, int status)
@@ -105,8 +105,6 @@ static void on_written(void *context, int status)
     r->writing = false;
     if (r->status == 0)
         r->status = status;
-    if (status == -EEXIST && r->end == 0)
-        r->has_file = false; /* it is somebody else's */
     if (status == 0)
         r->end = r->chunks[r->chunk_count - 1].offset + r->chunks[r->chunk_count - 1].size;
     go_on(r);

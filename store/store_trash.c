@@ -203,6 +203,30 @@ void store_trash_write(const struct store *s, const struct store_group *g, struc
         write_one(to, number, TRASH_REMOVE);
 }
 
+bool store_trash_has(const struct store *s, const struct store_group *g, uint64_t number)
+{
+    for (const struct link *l = s->trash.next; l != &s->trash; l = l->next) {
+        const struct trash *t = LIST_ENTRY(l, struct trash, link);
+        if (t->gid == g->member.gid && t->number == number)
+            return true;
+    }
+    return false;
+}
+
+int store_trash_read(struct store *s, struct store_group *g, struct bytes section)
+{
+    struct cursor c = cursor_of(section);
+    while (cursor_left(&c) > 0 && !c.bad) {
+        uint64_t number = cursor_varint(&c);
+        uint64_t way = cursor_varint_max(&c, TRASH_QUARANTINE);
+        if (c.bad)
+            return -EBADMSG;
+        if (!store_trash_has(s, g, number))
+            store_trash_file(s, g, number, (enum trash_way)way);
+    }
+    return 0;
+}
+
 bool store_trash_idle(const struct store *s)
 {
     return s->trash_busy == NULL;

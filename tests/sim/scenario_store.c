@@ -2,6 +2,7 @@
 /* scenario_store.c -- a store, alone on a disk: whatever happens, what was acknowledged is there. */
 #include "tests/sim/scenario.h"
 #include "tests/sim/scenarios.h"
+#include "tests/sim/store_files.h"
 #include "tests/sim/store_world.h"
 
 #define LIVES 6u
@@ -32,6 +33,8 @@ static void live(struct store_world *w, struct run *run)
         world_start(w);
     if (!run->failed)
         world_settle(w);
+    if (!run->failed)
+        files_check(w);
     if (!run->failed)
         world_check(w);
     if (!run->failed)
