@@ -19,6 +19,7 @@
 #include "server/options.h"
 #include "server/process.h"
 #include "server/server.h"
+#include "server/store_tool.h"
 
 /* Freed memory above this goes back to the system soon; blocks below it are kept for reuse. */
 #define TRIM_THRESHOLD (4 << 20)
@@ -101,6 +102,8 @@ static void print(FILE *to, const struct text *text)
 int main(int argc, char **argv)
 {
     prepare_process();
+    if (argc > 1 && strcmp(argv[1], "store") == 0)
+        return store_tool_main(argc - 2, argv + 2);
     const struct conf_source source = {process_read_file, process_get_env, NULL};
     struct options_result loaded;
     options_load(argc, argv, &source, &loaded);
