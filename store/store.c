@@ -10,6 +10,7 @@
 #include "runtime/base/check.h"
 #include "store/store_drain.h"
 #include "store/store_rewrite.h"
+#include "store/store_scrub.h"
 #include "store/store_state.h"
 
 #define JOURNAL_FILE_BYTES ((uint64_t)32 << 20)
@@ -18,6 +19,8 @@
 #define MEMORY_BYTES ((uint64_t)256 << 20)
 #define SYNC_INTERVAL_MS 2000u
 #define COMPACT_DEAD_MIN ((uint64_t)1 << 20)
+#define SCRUB_INTERVAL_MS ((uint64_t)14 * 24 * 3600 * 1000)
+#define SCRUB_BYTES_PER_S ((uint64_t)8 << 20)
 #define FOLDER_NAME_MAX 16
 #define PATHS 7
 
@@ -39,6 +42,10 @@ static void set_defaults(struct store_options *o)
         o->sync_interval_ms = SYNC_INTERVAL_MS;
     if (o->compact_dead_min == 0)
         o->compact_dead_min = COMPACT_DEAD_MIN;
+    if (o->scrub_interval_ms == 0)
+        o->scrub_interval_ms = SCRUB_INTERVAL_MS;
+    if (o->scrub_bytes_per_s == 0)
+        o->scrub_bytes_per_s = SCRUB_BYTES_PER_S;
 }
 
 static void set_paths(struct store *s, const char *path)
@@ -77,10 +84,11 @@ struct store *store_new(const struct store_options *options)
     s->pages = pages_new(s->options.disk, s->options.memory_bytes / 2);
     struct link *lists[] = {&s->to_apply,     &s->with_entries,    &s->to_load, &s->looks_ready,
                             &s->commits_next, &s->commits_running, &s->deletes, &s->trash,
-                            &s->rewrites,     &s->to_compact};
+                            &s->rewrites,     &s->to_compact, &s->to_scrub};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         list_init(lists[i]);
     store_drain_init(s);
+    store_scrub_init(s);
     store_tables_init(s);
     return s;
 }
@@ -95,6 +103,7 @@ void store_free(struct store **at)
     store_opening_free(s);
     store_rewrites_done(s);
     store_leftovers_done(s);
+    store_scrub_done(s);
     store_tables_done(s);
     struct store_group *g = NULL;
     while ((g = group_table_after(&s->groups, g == NULL ? 0 : g->member.gid)) != NULL)
@@ -175,6 +184,7 @@ bool store_turn(struct store *s, uint64_t now_ms)
     }
     more |= store_drain_slice(s);
     more |= store_compact_slice(s);
+    store_scrub_slice(s);
     more |= store_tables_slice(s);
     more |= store_delete_slice(s);
     if (!s->closing) {
@@ -196,6 +206,9 @@ uint64_t store_due_ms(const struct store *s)
         due = s->sync_due_ms;
     if (s->drain->retry_ms > s->now_ms && s->drain->retry_ms < due)
         due = s->drain->retry_ms;
+    uint64_t scrub = store_scrub_due_ms(s);
+    if (s->life == STORE_READY && scrub < due)
+        due = scrub;
     return due;
 }
 
@@ -203,7 +216,7 @@ bool store_nothing_under_way(const struct store *s)
 {
     return !s->committing && store_trash_idle(s) && s->loading == 0 && list_empty(&s->to_apply) &&
            list_empty(&s->looks_ready) && list_empty(&s->deletes) && list_empty(&s->rewrites) &&
-           list_empty(&s->to_compact) && s->leftovers == NULL && store_tables_idle(s) && store_drain_idle(s) &&
+           list_empty(&s->to_compact) && s->leftovers == NULL && store_scrub_idle(s) && store_tables_idle(s) && store_drain_idle(s) &&
            ledger_idle(s->ledger);
 }
 

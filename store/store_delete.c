@@ -106,6 +106,7 @@ static void on_gone(struct commit_wait *wait, int status)
     list_remove(&g->drain_link);
     list_remove(&g->want_link);
     list_remove(&g->compact_link);
+    list_remove(&g->scrub_link);
     list_remove(&g->merge_link);
     pages_cancel(d->store->pages, &g->wait);
     d->step = DELETE_CLOSING;

@@ -46,6 +46,7 @@ static struct store_group *group_alloc(struct store *s, uint64_t gid, const stru
     list_init(&g->drain_link);
     list_init(&g->want_link);
     list_init(&g->compact_link);
+    list_init(&g->scrub_link);
     list_init(&g->merge_link);
     list_init(&g->looks);
     return g;
@@ -92,6 +93,7 @@ void store_group_free(struct store_group **at)
     list_remove(&g->drain_link);
     list_remove(&g->want_link);
     list_remove(&g->compact_link);
+    list_remove(&g->scrub_link);
     list_remove(&g->merge_link);
     CHECK(list_empty(&g->looks));
     if (g->group != NULL)

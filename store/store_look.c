@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "runtime/base/check.h"
+#include "store/store_scrub.h"
 #include "store/store_state.h"
 
 #define LOOKS_SLICE 256
@@ -21,6 +22,8 @@ static void end(struct store_look *look, int status)
 {
     CHECK(look->group->look_count > 0);
     look->group->look_count--;
+    if (status == -EBADMSG)
+        store_scrub_soon(look->store, look->group);
     look->done(look, status);
 }
 

@@ -115,7 +115,7 @@ void store_lost_write(struct store_group *g, struct buffer *to)
 
 int store_lost_read(struct store_group *g, struct bytes section)
 {
-    if (section.size == 0)
+    if (section.size == 0 || g->lost != NULL) /* what is in memory is newer */
         return 0;
     int status = seqset_decode(lost_of(g), section);
     if (status != 0)

@@ -25,7 +25,7 @@ void store_lost_remove(struct store_group *g, uint64_t seq);
 bool store_lost_next(const struct store_group *g, uint64_t from, uint64_t *ret_first,
                      uint64_t *ret_last);
 void store_lost_write(struct store_group *g, struct buffer *to);
-/* Of a group that has none. -EBADMSG, -ENOTSUP. */
+/* Of a group that is loaded; what it has already stays. -EBADMSG, -ENOTSUP. */
 int store_lost_read(struct store_group *g, struct bytes section)
     __attribute__((warn_unused_result));
 void store_lost_done(struct store_group *g);

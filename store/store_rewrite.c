@@ -80,7 +80,8 @@ static void given_up(struct rewrite *r)
     uint64_t number = r->number;
     bool has_file = r->has_file;
     list_remove(&g->want_link);
-    msglog_seal(g->log, UINT64_MAX);
+    if (g->log != NULL)
+        msglog_seal(g->log, UINT64_MAX);
     tell(r, r->status);
     if (has_file)
         store_trash_file(g->store, g, number, TRASH_ZERO);

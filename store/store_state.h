@@ -38,6 +38,7 @@ struct drain;
 struct leftovers;
 struct making;
 struct rewrite;
+struct scrub;
 struct store_tables;
 struct seqset;
 struct trash;
@@ -76,6 +77,7 @@ struct store_group {
     struct link drain_link;   /* in the drain's todo */
     struct link want_link;    /* in the drain's wanted */
     struct link compact_link; /* in to_compact */
+    struct link scrub_link;   /* in to_scrub */
     struct link merge_link;   /* in the tables' merging */
     struct rewrite *rewrite;  /* given; of some of its segments; NULL: none */
     uint64_t compact_retry_ms;
@@ -143,6 +145,8 @@ struct store {
     uint32_t ledger_lost;        /* blocks of the ledger that the start could not read */
     struct link rewrites;   /* under way */
     struct link to_compact; /* groups to be looked at */
+    struct link to_scrub;        /* groups in which something was unreadable */
+    struct scrub *scrub;         /* given */
     bool closing;           /* all is in checkpoints: files are being closed */
     unsigned close_step;
     int close_status;

@@ -627,6 +627,7 @@ void world_init(struct store_world *w, struct run *run)
         .replay_debt_bytes = 192 << 10,
         .memory_bytes = 256 << 10,
         .compact_dead_min = 4 << 10,
+        .scrub_interval_ms = 500,
         .failed = on_failed,
         .lost = on_lost,
         .context = w,
