@@ -738,6 +738,12 @@ struct segments *msglog_segments(const struct msglog *log)
     return log->file->segments;
 }
 
+bool msglog_is_drained(const struct msglog *log)
+{
+    const struct msglog_file *f = log->file;
+    return !f->keep_tail && f->tail.count == 0 && f->made == NULL;
+}
+
 struct subjects *msglog_subject_table(const struct msglog *log)
 {
     return log->form == MSGLOG_MEMORY ? NULL : log->file->subjects;

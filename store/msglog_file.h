@@ -33,6 +33,8 @@ int msglog_load(struct msglog *log, const struct checkpoint *c) __attribute__((w
  * are CHECKPOINT_SECTIONS. Not NULL: the subjects have to be written to a run first. */
 struct subjects_flush *msglog_save(struct msglog *log, struct checkpoint *c,
                                    struct buffer *sections);
+/* All messages are in segments that checkpoints name. */
+bool msglog_is_drained(const struct msglog *log);
 /* NULL in the memory form. */
 struct subjects *msglog_subject_table(const struct msglog *log);
 

@@ -9,6 +9,8 @@
 
 #include "runtime/base/check.h"
 #include "store/store_drain.h"
+#include "store/store_fill.h"
+#include "store/store_pin.h"
 #include "store/store_rewrite.h"
 #include "store/store_scrub.h"
 #include "store/store_state.h"
@@ -18,6 +20,8 @@
 #define DEBT_RECORDS 400000u
 #define MEMORY_BYTES ((uint64_t)256 << 20)
 #define SYNC_INTERVAL_MS 2000u
+#define IDLE_MS 30000u
+#define SECTION_BYTES ((uint64_t)64 << 10)
 #define COMPACT_DEAD_MIN ((uint64_t)1 << 20)
 #define SCRUB_INTERVAL_MS ((uint64_t)14 * 24 * 3600 * 1000)
 #define SCRUB_BYTES_PER_S ((uint64_t)8 << 20)
@@ -40,6 +44,12 @@ static void set_defaults(struct store_options *o)
         o->memory_bytes = MEMORY_BYTES;
     if (o->sync_interval_ms == 0)
         o->sync_interval_ms = SYNC_INTERVAL_MS;
+    if (o->idle_ms == 0)
+        o->idle_ms = IDLE_MS;
+    if (o->section_bytes == 0)
+        o->section_bytes = SECTION_BYTES;
+    if (o->tables_bytes == 0)
+        o->tables_bytes = o->memory_bytes / 8;
     if (o->compact_dead_min == 0)
         o->compact_dead_min = COMPACT_DEAD_MIN;
     if (o->scrub_interval_ms == 0)
@@ -81,10 +91,11 @@ struct store *store_new(const struct store_options *options)
     s->groups.seed = options->seed;
     s->next_gid = 1;
     s->sync_due_ms = UINT64_MAX;
+    s->idle_due_ms = s->round.due_ms = UINT64_MAX;
     s->pages = pages_new(s->options.disk, s->options.memory_bytes / 2);
     struct link *lists[] = {&s->to_apply,     &s->with_entries,    &s->to_load, &s->looks_ready,
                             &s->commits_next, &s->commits_running, &s->deletes, &s->trash,
-                            &s->rewrites,     &s->to_compact, &s->to_scrub};
+                            &s->rewrites,     &s->to_compact, &s->to_scrub,  &s->pins,    &s->fills};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         list_init(lists[i]);
     store_drain_init(s);
@@ -109,6 +120,8 @@ void store_free(struct store **at)
     while ((g = group_table_after(&s->groups, g == NULL ? 0 : g->member.gid)) != NULL)
         pages_cancel(s->pages, &g->wait);
     pages_free(&s->pages); /* before the logs, whose files it knows */
+    store_pins_done(s);
+    store_fills_done(s);
     store_deletes_done(s);
     while ((g = group_table_after(&s->groups, 0)) != NULL) {
         group_table_remove(&s->groups, g);
@@ -204,6 +217,8 @@ uint64_t store_due_ms(const struct store *s)
     uint64_t due = journal_due_ms(s->journal);
     if (s->sync_due_ms < due)
         due = s->sync_due_ms;
+    if (s->idle_due_ms > s->now_ms && s->idle_due_ms < due)
+        due = s->idle_due_ms;
     if (s->drain->retry_ms > s->now_ms && s->drain->retry_ms < due)
         due = s->drain->retry_ms;
     uint64_t scrub = store_scrub_due_ms(s);

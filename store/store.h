@@ -39,6 +39,7 @@ struct store_group;
 #define STORE_QUEUE_ENTRIES_MAX 10000u
 #define STORE_QUEUE_BYTES_MAX ((uint64_t)8 << 20)
 #define STORE_NAME_MAX 1024u /* of an account or a stream */
+#define STORE_CONFIG_MAX ((size_t)4 << 20)
 
 enum store_sync {
     STORE_SYNC_ALWAYS,
@@ -56,6 +57,9 @@ struct store_options {
     uint64_t replay_debt_records; /* 0: 400,000 */
     uint64_t memory_bytes;        /* 0: 256 MiB */
     uint32_t sync_interval_ms;    /* for STORE_SYNC_INTERVAL; 0: 2,000 */
+    uint64_t section_bytes;       /* of a checkpoint; larger ones have a file; 0: 64 KiB */
+    uint64_t tables_bytes;        /* of subjects in memory; over it they are written; 0: memory_bytes / 8 */
+    uint32_t idle_ms;             /* groups not used for so long leave memory; 0: 30,000 */
     uint64_t compact_dead_min;    /* bytes; less in a segment is let be; 0: 1 MiB */
     uint64_t scrub_interval_ms; /* everything is read once in this time; 0: 14 days */
     uint64_t scrub_bytes_per_s; /* at most; 0: 8 MiB */

@@ -189,6 +189,7 @@ static int apply_next(struct store *s, struct store_group *g)
     if (status != 0)
         return status;
     g->entries.applied = index;
+    g->used_ms = s->now_ms;
     g->queued_bytes -= e.body.size;
     if (g->form == MSGLOG_MEMORY)
         store_entries_cover(s, g, index);

@@ -13,6 +13,7 @@
 
 #include "runtime/base/check.h"
 #include "store/msglog_file.h"
+#include "store/store_pin.h"
 #include "store/store_state.h"
 #include "store/subjects.h"
 
@@ -120,7 +121,10 @@ static void on_gone(struct commit_wait *wait, int status)
 /* Nobody points at it any more. */
 static bool is_quiet(const struct store *s, const struct store_group *g)
 {
-    if (g->draining || g->rewrite != NULL || g->life == GROUP_LOADING || g->look_count > 0)
+    if (g->draining || g->rewrite != NULL || g->life == GROUP_LOADING ||
+        g->life == GROUP_UNLOADING || g->look_count > 0)
+        return false;
+    if (!store_pins_are_gone(s, g->member.gid))
         return false;
     if (entry_log_count(&g->entries) == 0 || g->form == MSGLOG_MEMORY || s->failed)
         return true;
@@ -162,6 +166,7 @@ void store_delete(struct store *s, struct store_delete *asked)
     g->deleting = true;
     s->flush_wanted = true;
     list_remove(&g->apply_link);
+    store_pins_let_go(s, g->member.gid);
     store_answer_all(g, -ENOENT);
 }
 

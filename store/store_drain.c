@@ -26,6 +26,7 @@
 #include "store/segment_write.h"
 #include "store/store_rewrite.h"
 #include "store/store_snapshot.h"
+#include "store/store_spill.h"
 #include "store/subjects.h"
 
 #define DRAIN_JOBS_MAX 8
@@ -219,8 +220,16 @@ static void job_free(struct drain_job *job)
 static void trash_fresh(struct drain_job *job)
 {
     struct store_group *g = job->group;
-    if (job->fresh && !g->store->failed)
+    struct snapshot *shot = &job->snapshot;
+    uint64_t number;
+    if (g->store->failed)
+        return;
+    if (job->fresh)
         store_trash_file(g->store, g, job->segment, TRASH_ZERO);
+    if (shot->flush != NULL && subjects_flush_written(shot->flush, &number))
+        store_tables_trash_file(g->store, g, number, false);
+    if (shot->spill != NULL && spill_is_begun(shot->spill))
+        store_tables_trash_file(g->store, g, spill_number(shot->spill), false);
 }
 
 static void job_give_up(struct drain_job *job, int status)
@@ -237,21 +246,27 @@ static void job_give_up(struct drain_job *job, int status)
 /* Chunks are written, or there are none. */
 static void job_flush(struct drain_job *job)
 {
-    if (job->snapshot.flush != NULL)
+    if (job->snapshot.flush != NULL || job->snapshot.spill != NULL)
         job->flushing = true;
     else
         job_written(job);
 }
 
-/* A slice of writing its subjects; true: there is more to do at once. */
-static bool flush_subjects(struct store *s, struct drain_job *job)
+/* A slice of writing its tables; true: there is more to do at once. */
+static bool flush_tables(struct store *s, struct drain_job *job)
 {
     struct store_group *g = job->group;
-    int status = subjects_flush_step(job->snapshot.flush, s->options.disk, &g->next_file);
+    struct snapshot *shot = &job->snapshot;
+    int status = 0;
+    if (shot->flush != NULL)
+        status = subjects_flush_step(shot->flush, s->options.disk, &g->next_file);
+    if (status == 0 && shot->spill != NULL)
+        status = spill_step(shot->spill, s->options.disk, &g->next_file);
     if (status == -EAGAIN || status == -EINPROGRESS)
         return status == -EINPROGRESS;
     if (status == 0) {
-        s->stats.written_bytes += subjects_flush_size(job->snapshot.flush);
+        if (shot->flush != NULL)
+            s->stats.written_bytes += subjects_flush_size(shot->flush);
         job_written(job);
     } else {
         job_give_up(job, status);
@@ -388,6 +403,13 @@ static void on_folder(struct task *t)
     job_give_up(job, t->status);
 }
 
+/* Whether something is to be written to the group's folder. */
+static bool has_files(const struct drain_job *job)
+{
+    return job->snapshot.live_count > 0 || job->snapshot.flush != NULL ||
+           job->snapshot.spill != NULL;
+}
+
 static void job_begin(struct store *s, struct store_group *g)
 {
     struct drain_job *job = calloc(1, sizeof *job);
@@ -397,11 +419,12 @@ static void job_begin(struct store *s, struct store_group *g)
     list_push_back(&s->drain->jobs, &job->link);
     s->drain->building++;
     store_snapshot_init(&job->snapshot, g);
+    store_snapshot_spill(&job->snapshot);
     job->rewrite = store_rewrite_is_ready(g) ? g->rewrite : NULL;
     job->wanted = is_wanted(g);
     list_remove(&g->want_link);
     task_init(&job->task, s->options.disk, on_folder, job);
-    if (g->has_folder || (job->snapshot.live_count == 0 && job->snapshot.flush == NULL))
+    if (g->has_folder || !has_files(job))
         job_write(job);
     else
         task_begin(&job->task);
@@ -474,6 +497,9 @@ static void put_checkpoint(struct store *s, struct drain_job *job)
         job->rewrite = NULL;
     trash_dead_segments(s, job);
     store_tables_trash(s, g);
+    if (g->spilled > 0)
+        store_tables_trash_file(s, g, g->spilled - 1, true);
+    g->spilled = job->snapshot.spill != NULL ? spill_number(job->snapshot.spill) + 1 : 0;
     struct buffer b = {0};
     store_snapshot_write(&job->snapshot, &b);
     ledger_put(s->ledger, &(struct ledger_record){.kind = LEDGER_CHECKPOINT,
@@ -564,7 +590,7 @@ static bool groups_slice(struct store *s, struct drain *d)
             build_chunk(s, job);
             return true;
         }
-        if (job->flushing && flush_subjects(s, job))
+        if (job->flushing && flush_tables(s, job))
             return true;
     }
     if (d->status == 0 && d->building < DRAIN_JOBS_MAX && next_group(s, d))

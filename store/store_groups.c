@@ -14,13 +14,25 @@
 #include "store/format/buffer.h"
 #include "store/format/checkpoint.h"
 #include "store/format/group_record.h"
+#include "store/format/little.h"
 #include "store/group/stream_group.h"
 #include "store/msglog_file.h"
 #include "store/store_lost.h"
 #include "store/store_snapshot.h"
+#include "store/store_spill.h"
 #include "store/store_state.h"
+#include "store/subjects.h"
 
 #define LOADS_MAX 64 /* at once */
+
+/* A checkpoint with sections in a file, which is being read. */
+struct loading {
+    struct store_group *group;
+    struct spill_read read;
+    char folder[DISK_PATH_MAX];
+    size_t size;
+    char body[]; /* of the checkpoint */
+};
 
 /* --- in memory -------------------------------------------------------------------------------------- */
 
@@ -101,6 +113,9 @@ void store_group_free(struct store_group **at)
     entry_log_done(&g->entries);
     store_lost_done(g);
     free(g->making);
+    if (g->loading != NULL) /* the disk has dropped its read */
+        free(g->loading->read.at);
+    free(g->loading);
     free(g);
 }
 
@@ -120,6 +135,7 @@ struct store_group *store_group_found(struct store *s, uint64_t gid, struct byte
     if (group_record_read(record, &r) != 0)
         return NULL;
     struct store_group *g = group_alloc(s, gid, &r);
+    g->hidden = r.account.size == 0;
     group_table_add(&s->groups, g);
     if (gid >= s->next_gid)
         s->next_gid = gid + 1;
@@ -128,11 +144,14 @@ struct store_group *store_group_found(struct store *s, uint64_t gid, struct byte
 
 /* --- loading -------------------------------------------------------------------------------------------- */
 
-/* From its checkpoint: 0, or it is unreadable. */
-static int load_state(struct store *s, struct store_group *g, struct bytes body)
+/* From its checkpoint: 0, or it is unreadable. file: of its sections, or NULL. */
+static int load_state(struct store *s, struct store_group *g, struct bytes body,
+                      const struct spill_read *file)
 {
     struct checkpoint c;
     int status = checkpoint_read(body, &c);
+    if (status == 0 && file != NULL)
+        status = spill_take(file, &c);
     if (status != 0)
         return status;
     if (c.applied != g->entries.base)
@@ -155,13 +174,9 @@ static int load_state(struct store *s, struct store_group *g, struct bytes body)
 
 static void load_more(struct store *s);
 
-static void on_checkpoint(struct ledger_read *read, int status, struct bytes body)
+static void loaded(struct store *s, struct store_group *g, int status)
 {
-    struct store_group *g = read->context;
-    struct store *s = g->store;
     s->loading--;
-    if (status == 0)
-        status = load_state(s, g, body);
     if (status == 0) {
         g->life = GROUP_LOADED;
         store_to_apply(s, g);
@@ -171,6 +186,52 @@ static void on_checkpoint(struct ledger_read *read, int status, struct bytes bod
     }
     store_looks_of_loaded(s, g);
     load_more(s);
+}
+
+static void on_spilled(struct spill_read *read, int status)
+{
+    struct loading *l = read->context;
+    struct store_group *g = l->group;
+    g->loading = NULL;
+    g->spilled = read->number + 1;
+    if (status == 0)
+        status = load_state(g->store, g, (struct bytes){l->body, l->size}, read);
+    free(read->at);
+    free(l);
+    loaded(g->store, g, status);
+}
+
+/* true: sections of the checkpoint are being read from their file. */
+static bool load_spilled(struct store *s, struct store_group *g, struct bytes body)
+{
+    struct checkpoint c;
+    if (checkpoint_read(body, &c) != 0 || c.sections[CHECKPOINT_SPILLED].size == 0)
+        return false;
+    struct loading *l = calloc(1, sizeof *l + body.size);
+    CHECK(l != NULL);
+    l->group = g;
+    l->size = body.size;
+    memcpy(l->body, body.at, body.size);
+    store_group_folder(s, g->member.gid, l->folder);
+    l->read = (struct spill_read){.disk = s->options.disk,
+                                  .folder = l->folder,
+                                  .gid = g->member.gid,
+                                  .done = on_spilled,
+                                  .context = l};
+    g->loading = l;
+    spill_read(&l->read, c.sections[CHECKPOINT_SPILLED]);
+    return true;
+}
+
+static void on_checkpoint(struct ledger_read *read, int status, struct bytes body)
+{
+    struct store_group *g = read->context;
+    struct store *s = g->store;
+    if (status == 0 && load_spilled(s, g, body))
+        return;
+    if (status == 0)
+        status = load_state(s, g, body, NULL);
+    loaded(s, g, status);
 }
 
 static void load_more(struct store *s)
@@ -191,6 +252,39 @@ void store_group_load(struct store *s, struct store_group *g)
     g->life = GROUP_LOADING;
     list_push_back(&s->to_load, &g->load_link);
     load_more(s);
+}
+
+/* --- unloading ------------------------------------------------------------------------------------------ */
+
+static void on_segments_let_go(void *context)
+{
+    struct store_group *g = context;
+    struct store *s = g->store;
+    close_state(g);
+    store_lost_done(g);
+    uint64_t base = g->entries.base;
+    if (entry_log_count(&g->entries) == 0) {
+        entry_log_done(&g->entries);
+        entry_log_init(&g->entries, base);
+    }
+    g->life = GROUP_STUB;
+    s->loading--;
+    if (entry_log_count(&g->entries) > 0 || !list_empty(&g->looks))
+        store_group_load(s, g);
+}
+
+static void on_tables_let_go(void *context)
+{
+    struct store_group *g = context;
+    segments_close(msglog_segments(g->log), on_segments_let_go, g);
+}
+
+void store_group_unload(struct store *s, struct store_group *g)
+{
+    CHECK(g->life == GROUP_LOADED && entry_log_count(&g->entries) == 0);
+    g->life = GROUP_UNLOADING;
+    s->loading++; /* it counts as being under way */
+    subjects_close(msglog_subject_table(g->log), on_tables_let_go, g);
 }
 
 /* What it holds can not be known any more: it stays, by name, and refuses everything. */
@@ -220,6 +314,8 @@ static int check_names(const struct store_group_options *o)
         return -EINVAL;
     if (o->account.size > STORE_NAME_MAX || o->name.size > STORE_NAME_MAX)
         return -ENAMETOOLONG;
+    if (o->config.size > STORE_CONFIG_MAX)
+        return -EINVAL;
     return 0;
 }
 
@@ -244,19 +340,25 @@ static int configure(struct store *s, struct store_group *g, struct bytes config
     return status == -EBADMSG || status == -ENOTSUP ? -EINVAL : status;
 }
 
-static void put_records(struct store *s, struct store_group *g)
+static void put_group(struct store *s, const struct store_group *g, struct bytes account,
+                      struct bytes name)
 {
     struct buffer b = {0};
     group_record_write(&b, &(struct group_record){.form = (uint8_t)g->form,
                                                   .sync = (uint8_t)g->sync,
                                                   .incarnation = g->incarnation,
-                                                  .account = g->account,
-                                                  .name = g->name});
+                                                  .account = account,
+                                                  .name = name});
     ledger_put(s->ledger, &(struct ledger_record){
                               .kind = LEDGER_GROUP, .gid = g->member.gid, .body = buffer_view(&b)});
+    buffer_done(&b);
+}
+
+static void put_checkpoint(struct store *s, struct store_group *g)
+{
+    struct buffer b = {0};
     struct snapshot snapshot;
     store_snapshot_init(&snapshot, g);
-    b.size = 0;
     store_snapshot_write(&snapshot, &b);
     store_snapshot_done(&snapshot);
     ledger_put(s->ledger, &(struct ledger_record){.kind = LEDGER_CHECKPOINT,
@@ -310,8 +412,56 @@ void store_make(struct store *s, struct store_make *make)
     CHECK(m != NULL);
     *m = (struct making){.wait.done = on_made, .make = make, .group = g};
     g->making = m;
-    put_records(s, g);
+    put_group(s, g, g->account, g->name);
+    put_checkpoint(s, g);
     store_commit(s, &m->wait);
+}
+
+/* --- hidden ------------------------------------------------------------------------------------------------ */
+
+int store_group_hide(struct store *s, const struct store_group_options *o, struct store_group **ret)
+{
+    CHECK(s->life == STORE_READY);
+    int status = s->failed ? -EIO : check_names(o);
+    if (status == 0 && group_table_find_name(&s->groups, o->account, o->name) != NULL)
+        status = -EEXIST;
+    if (status != 0)
+        return status;
+    uint64_t gid = s->next_gid++;
+    struct store_group *g = group_alloc(s, gid,
+                                        &(struct group_record){.form = (uint8_t)o->form,
+                                                               .sync = (uint8_t)o->sync,
+                                                               .incarnation = gid,
+                                                               .account = o->account,
+                                                               .name = o->name});
+    open_state(s, g);
+    g->life = GROUP_LOADED;
+    g->hidden = true;
+    group_table_add(&s->groups, g);
+    char name[8];
+    put_u64(name, gid);
+    put_group(s, g, (struct bytes){0}, (struct bytes){name, sizeof name});
+    put_checkpoint(s, g);
+    *ret = g;
+    return 0;
+}
+
+void store_group_put_names(struct store *s, struct store_group *g)
+{
+    CHECK(g->hidden);
+    put_group(s, g, g->account, g->name);
+}
+
+void store_group_show(struct store_group *g)
+{
+    CHECK(g->hidden && g->life == GROUP_LOADED);
+    g->hidden = false;
+    g->used_ms = g->store->now_ms;
+}
+
+static bool is_there(const struct store_group *g)
+{
+    return g->making == NULL && !g->deleting && !g->hidden;
 }
 
 /* --- finding ---------------------------------------------------------------------------------------------- */
@@ -319,19 +469,19 @@ void store_make(struct store *s, struct store_make *make)
 struct store_group *store_find(struct store *s, struct bytes account, struct bytes name)
 {
     struct store_group *g = group_table_find_name(&s->groups, account, name);
-    return g == NULL || g->making != NULL || g->deleting ? NULL : g;
+    return g != NULL && is_there(g) ? g : NULL;
 }
 
 struct store_group *store_group_of(struct store *s, uint64_t gid)
 {
     struct store_group *g = group_table_find(&s->groups, gid);
-    return g == NULL || g->making != NULL || g->deleting ? NULL : g;
+    return g != NULL && is_there(g) ? g : NULL;
 }
 
 struct store_group *store_next(struct store *s, uint64_t gid)
 {
     struct store_group *g = group_table_after(&s->groups, gid);
-    while (g != NULL && (g->making != NULL || g->deleting))
+    while (g != NULL && !is_there(g))
         g = group_table_after(&s->groups, g->member.gid);
     return g;
 }

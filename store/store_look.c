@@ -53,6 +53,7 @@ void store_look(struct store *s, struct store_group *g, struct store_look *look)
     look->group = g;
     list_init(&look->link);
     g->look_count++;
+    g->used_ms = s->now_ms;
     if (g->deleting) {
         end(look, -ENOENT);
         return;

@@ -7,6 +7,7 @@
 #include "store/group/stream_group.h"
 #include "store/msglog_file.h"
 #include "store/store_lost.h"
+#include "store/store_spill.h"
 #include "store/store_state.h"
 #include "store/subjects.h"
 
@@ -32,12 +33,21 @@ void store_snapshot_init(struct snapshot *s, struct store_group *g)
         s->live_bytes += s->live[i].body_size;
 }
 
+void store_snapshot_spill(struct snapshot *s)
+{
+    char folder[DISK_PATH_MAX];
+    const struct store_group *g = s->group;
+    store_group_folder(g->store, g->member.gid, folder);
+    s->spill = spill_new(g->member.gid, folder, s->sections, g->store->options.section_bytes);
+}
+
 void store_snapshot_done(struct snapshot *s)
 {
     for (int i = 0; i < CHECKPOINT_SECTIONS; i++)
         buffer_done(&s->sections[i]);
     if (s->flush != NULL) /* there will be no checkpoint */
         subjects_flush_end(&s->flush, false);
+    spill_free(&s->spill);
     free(s->live);
     *s = (struct snapshot){0};
 }
@@ -53,6 +63,8 @@ void store_snapshot_write(struct snapshot *s, struct buffer *to)
     }
     if (s->flush != NULL)
         subjects_flush_section(s->flush, &s->sections[CHECKPOINT_RUNS]);
+    if (s->spill != NULL)
+        spill_section(s->spill, &s->sections[CHECKPOINT_SPILLED]);
     s->checkpoint.next_file = g->next_file;
     for (int i = 0; i < CHECKPOINT_SECTIONS; i++)
         s->checkpoint.sections[i] = buffer_view(&s->sections[i]);

@@ -12,6 +12,7 @@
 #include "store/format/checkpoint.h"
 #include "store/tail.h"
 
+struct spill;
 struct store_group;
 struct subjects_flush;
 
@@ -22,11 +23,14 @@ struct snapshot {
     struct tail_entry *live; /* given: messages to put into chunks, by sequence */
     size_t live_count;
     uint64_t live_bytes;          /* of their bodies */
+    struct spill *spill;          /* given: sections that have to be written before, too; or NULL */
     struct subjects_flush *flush; /* the log's, to be written before the checkpoint; NULL: none */
 };
 
 /* The group is loaded and not busy. */
 void store_snapshot_init(struct snapshot *s, struct store_group *g);
+/* Its large sections go to a file; else it has to be known that they are not. */
+void store_snapshot_spill(struct snapshot *s);
 void store_snapshot_done(struct snapshot *s);
 /* The checkpoint's record; when `live` is not empty, after their chunks are in segments. */
 void store_snapshot_write(struct snapshot *s, struct buffer *to);

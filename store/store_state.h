@@ -4,7 +4,8 @@
  * The life of a group in memory:
  *
  *     STUB ──load──► LOADING ──checkpoint decoded──► LOADED
- *                        └──unreadable──► DAMAGED (its name and number are known, nothing else)
+ *      ▲                 └──unreadable──► DAMAGED (its name and number are known, nothing else)
+ *      └── UNLOADING ◄── clean, and not used for a while ── LOADED
  *
  * A stub takes appends: its last index and log time are known. They are applied when it is loaded.
  *
@@ -14,6 +15,8 @@
  *     store_commit.c   the ledger's commits          store_trash.c    files that nobody names
  *     store_delete.c   groups go                     store_rewrite.c  segments made anew
  *     store_compact.c  which, and when               store_tables.c   runs are merged, and go
+ *     store_memory.c   what groups hold in memory
+ *     store_pin.c      states that stay              store_fill.c     groups made of something else
  *
  * Invariants  1 a group is in `to_apply` if it is loaded, has durable entries that are not applied, and does
  *               not wait for pages
@@ -36,6 +39,7 @@
 struct buffer;
 struct drain;
 struct leftovers;
+struct loading;
 struct making;
 struct rewrite;
 struct scrub;
@@ -43,7 +47,13 @@ struct store_tables;
 struct seqset;
 struct trash;
 
-enum store_group_life { GROUP_STUB, GROUP_LOADING, GROUP_LOADED, GROUP_DAMAGED };
+enum store_group_life {
+    GROUP_STUB,
+    GROUP_LOADING,
+    GROUP_LOADED,
+    GROUP_UNLOADING, /* the pages let go of its files; then it is a stub again */
+    GROUP_DAMAGED,
+};
 
 struct store_group {
     struct journal_member member; /* first: the journal tells us by it */
@@ -59,6 +69,7 @@ struct store_group {
     bool draining; /* a job of the drain has it */
     bool has_folder;
     bool deleting;
+    bool hidden; /* being filled: nobody can name it */
     struct making *making;       /* given; until the ledger has it */
     uint64_t next_file;          /* number of the next file in its folder */
     uint64_t first_file;         /* of those of this life */
@@ -79,6 +90,9 @@ struct store_group {
     struct link compact_link; /* in to_compact */
     struct link scrub_link;   /* in to_scrub */
     struct link merge_link;   /* in the tables' merging */
+    uint64_t used_ms;         /* when it was looked at or applied to last */
+    uint64_t spilled;         /* 0: none; else 1 + the number of the file that its checkpoint names */
+    struct loading *loading;  /* given; LOADING, while a file is read */
     struct rewrite *rewrite;  /* given; of some of its segments; NULL: none */
     uint64_t compact_retry_ms;
     struct seqset *lost; /* given; sequences that were found to be unreadable; NULL: none */
@@ -94,6 +108,15 @@ enum store_life {
     STORE_READY,
     STORE_CLOSING,
     STORE_CLOSED,
+};
+
+/* A walk over all groups, a few a turn. */
+struct memory_round {
+    uint64_t gid; /* the last one that was visited */
+    uint64_t tables_bytes;
+    uint64_t largest_bytes;
+    uint64_t largest; /* gid; 0: none */
+    uint64_t due_ms;  /* when the next group may be idle; as far as that is in the future */
 };
 
 /* Somebody who waits for a commit of the ledger. */
@@ -123,6 +146,8 @@ struct store {
     struct pages *pages;           /* given */
     struct drain *drain;           /* given */
     struct store_tables *tables;   /* given */
+    struct memory_round round;     /* store_memory.c's, like the next */
+    uint64_t idle_due_ms;          /* a round is worth while */
     struct store_opening *opening; /* given; while it runs */
     struct group_table groups;
     uint64_t next_gid;
@@ -143,6 +168,8 @@ struct store {
     struct task_io trash_io[2];
     struct leftovers *leftovers; /* given; while they are looked for */
     uint32_t ledger_lost;        /* blocks of the ledger that the start could not read */
+    struct link pins;       /* of states, that somebody reads */
+    struct link fills;      /* of hidden groups, under way */
     struct link rewrites;   /* under way */
     struct link to_compact; /* groups to be looked at */
     struct link to_scrub;        /* groups in which something was unreadable */
@@ -173,7 +200,16 @@ void store_opening_turn(struct store *s);
 void store_group_folder(const struct store *s, uint64_t gid, char ret[DISK_PATH_MAX]);
 struct store_group *store_group_found(struct store *s, uint64_t gid, struct bytes record);
 void store_group_free(struct store_group **group);
+/* Makes a group that nobody can name, without an entry; it is there when the next commit is durable. -EEXIST,
+ * -ENAMETOOLONG, -EINVAL, -EIO. */
+int store_group_hide(struct store *s, const struct store_group_options *o,
+                     struct store_group **ret) __attribute__((warn_unused_result));
+/* Puts the record that gives it its names; show: that is durable. */
+void store_group_put_names(struct store *s, struct store_group *g);
+void store_group_show(struct store_group *g);
 void store_group_load(struct store *s, struct store_group *g);
+/* A loaded group that is clean becomes a stub again. */
+void store_group_unload(struct store *s, struct store_group *g);
 void store_group_damage(struct store *s, struct store_group *g, int error);
 void store_entries_cover(struct store *s, struct store_group *g, uint64_t index);
 
@@ -220,9 +256,14 @@ bool store_tables_slice(struct store *s);
 bool store_tables_idle(const struct store *s);
 /* Files of tables that the checkpoint which is being put does not name. */
 void store_tables_trash(struct store *s, struct store_group *g);
+/* Of both copies, if there are two: no checkpoint names it, or (named) the next one does not. */
+void store_tables_trash_file(struct store *s, struct store_group *g, uint64_t number, bool named);
 /* A checkpoint is durable: they may go; the group's runs may have become many. */
 void store_tables_may_go(struct store *s);
 void store_tables_consider(struct store *s, struct store_group *g);
+
+/* store_memory.c */
+bool store_memory_slice(struct store *s);
 
 /* store_compact.c */
 bool store_compact_slice(struct store *s);
@@ -240,6 +281,8 @@ void store_trash_segment(struct store *s, struct store_group *g, uint64_t number
 /* A file of the group that no checkpoint has ever named. */
 void store_trash_file(struct store *s, struct store_group *g, uint64_t number, enum trash_way way);
 void store_trash_may_go(struct store *s);
+/* A pin has let go of files. */
+void store_trash_may_go_on(struct store *s);
 bool store_trash_idle(const struct store *s);
 bool store_trash_has(const struct store *s, const struct store_group *g, uint64_t number);
 /* The section of a checkpoint: files that may still be there, and are not wanted. */

@@ -123,6 +123,19 @@ void store_tables_trash(struct store *s, struct store_group *g)
     }
 }
 
+void store_tables_trash_file(struct store *s, struct store_group *g, uint64_t number, bool named)
+{
+    char folder[DISK_PATH_MAX];
+    store_group_folder(s, g->member.gid, folder);
+    for (int second = 0; second < 2; second++) {
+        struct table_trash *trash = trash_new(s->tables);
+        run_path(folder, number, second, trash->path, sizeof trash->path);
+        trash->unread = true;
+        trash->committed = !named;
+    }
+    next_goes(s->tables);
+}
+
 void store_tables_may_go(struct store *s)
 {
     for (struct link *l = s->tables->trash.next; l != &s->tables->trash; l = l->next)
@@ -160,7 +173,7 @@ static bool merge_slice(struct store *s, struct store_group *g)
 
 bool store_tables_slice(struct store *s)
 {
-    bool more = false;
+    bool more = store_memory_slice(s);
     unsigned count = 0;
     struct link *next;
     for (struct link *l = s->tables->merging.next; l != &s->tables->merging; l = next) {

@@ -149,7 +149,8 @@ void subjects_removed(struct subjects *s, struct bytes subject)
 /* What is being written and what was written stay as long as checkpoints name it. */
 void subjects_clear(struct subjects *s)
 {
-    subjects_merge_stop(s);
+    if (s->merge != NULL)
+        s->merge->cancelled = true;
     subject_table_clear(s->table);
     s->unsettled = s->count = 0;
     s->unreadable = false;

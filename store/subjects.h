@@ -89,6 +89,11 @@ bool subjects_is_settled(const struct subjects *s);
 /* Of the table; what is being written is not in it. */
 size_t subjects_memory(const struct subjects *s);
 
+/* Whether it is too large for a checkpoint: then a save is a flush. */
+bool subjects_is_large(struct subjects *s);
+/* Nothing is under way, and the last checkpoint names the files that are used. */
+bool subjects_is_quiet(const struct subjects *s);
+
 /* What a checkpoint says, in two sections: the files, and what the table has beyond them. When that is more than
  * SUBJECTS_INLINE_MAX it becomes a flush, which has to be written before the checkpoint, and has it all
  * then. NULL: there is none. */
@@ -111,6 +116,8 @@ void subjects_flush_section(const struct subjects_flush *f, struct buffer *runs)
 /* The checkpoint that names it is durable; or there will be none. */
 void subjects_flush_end(struct subjects_flush **f, bool durable);
 uint64_t subjects_flush_size(const struct subjects_flush *f);
+/* Whether it is written, and to which file. */
+bool subjects_flush_written(const struct subjects_flush *f, uint64_t *ret_number);
 
 /* --- merges ------------------------------------------------------------------------------------------- */
 

@@ -191,6 +191,12 @@ uint64_t subjects_flush_size(const struct subjects_flush *f)
     return f->size;
 }
 
+bool subjects_flush_written(const struct subjects_flush *f, uint64_t *ret_number)
+{
+    *ret_number = f->number;
+    return f->step == FLUSH_OVER;
+}
+
 /* What was taken away comes back below what came since. */
 static void put_back(struct subjects *s, struct subjects_flush *f)
 {

@@ -158,6 +158,10 @@ int subjects_merge_step(struct subjects *s, const struct disk *disk, uint64_t *n
     if (s->merge == NULL)
         begin(s);
     struct subjects_merge *m = s->merge;
+    if (m->cancelled) {
+        subjects_merge_stop(s);
+        return -EINPROGRESS;
+    }
     if (m->waiting)
         return -EAGAIN;
     switch ((enum merge_step)m->step) {

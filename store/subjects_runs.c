@@ -191,6 +191,20 @@ static bool write_table(struct subjects *s, struct buffer *to)
     return to->size <= SUBJECTS_INLINE_MAX;
 }
 
+bool subjects_is_large(struct subjects *s)
+{
+    struct buffer scratch = {0};
+    bool is_small = write_table(s, &scratch);
+    buffer_done(&scratch);
+    return !is_small;
+}
+
+bool subjects_is_quiet(const struct subjects *s)
+{
+    return s->flush == NULL && s->merge == NULL && list_empty(&s->stopped) &&
+           list_empty(&s->obsolete) && list_empty(&s->drops);
+}
+
 struct subjects_flush *subjects_save(struct subjects *s, struct buffer *runs,
                                      struct buffer *subjects)
 {

@@ -69,7 +69,8 @@ struct subjects_merge {
     struct run_merge *merge;  /* given */
     struct file_write *write; /* given */
     int write_status;
-    bool stopped; /* it is nobody's, and in `stopped` until its file is gone */
+    bool cancelled; /* its runs are obsolete: it is to be stopped */
+    bool stopped;   /* it is nobody's, and in `stopped` until its file is gone */
     struct link link;
     uint64_t number;
     uint64_t size;

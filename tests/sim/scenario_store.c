@@ -54,6 +54,9 @@ void scenario_store_tables(struct run *run)
     struct store_world w;
     world_init(&w, run);
     w.many_subjects = true;
+    w.options.section_bytes = 512;
+    w.options.tables_bytes = 16 << 10;
+    w.options.idle_ms = 3;
     live(&w, run);
     world_done(&w);
 }

@@ -243,7 +243,7 @@ static void add_purge(struct store_world *w, struct world_group *g, struct buffe
     struct msglog_state state;
     msglog_state(twin_log(g->twin), &state);
     struct stream_purge p = {0};
-    if (!prng_one_in(&w->prng, 4))
+    if (w->many_subjects || !prng_one_in(&w->prng, 4))
         p.filter = a_filter(w, text, sizeof text);
     if (prng_one_in(&w->prng, 2))
         p.up_to = state.first_seq + prng_below(&w->prng, state.msgs + 1);
@@ -586,7 +586,8 @@ void world_crash(struct store_world *w, enum sim_crash how)
 
 static void act(struct store_world *w)
 {
-    struct world_group *g = &w->groups[prng_below(&w->prng, WORLD_GROUPS)];
+    struct world_group *g =
+        &w->groups[prng_below(&w->prng, w->many_subjects ? 2 : WORLD_GROUPS)];
     if (g->busy || w->failed)
         return;
     if (!g->exists && !g->doubtful)
