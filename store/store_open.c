@@ -18,6 +18,7 @@
 #include "store/format/buffer.h"
 #include "store/format/checkpoint.h"
 #include "store/store_drain.h"
+#include "store/store_fill.h"
 #include "store/store_state.h"
 
 /* An entry that the journal has; of which group it is says the list it stands in. */
@@ -90,6 +91,7 @@ static void open_ended(struct store_opening *o, int status)
     struct store *s = o->store;
     if (status == 0) {
         s->life = STORE_READY;
+        store_fills_sweep(s);
         opening_told(s, 0);
         return;
     }

@@ -18,6 +18,7 @@
 #include "store/file_zero.h"
 #include "store/format/buffer.h"
 #include "store/msglog_file.h"
+#include "store/store_pin.h"
 #include "store/store_rewrite.h"
 #include "store/store_state.h"
 
@@ -86,6 +87,11 @@ void store_trash_may_go(struct store *s)
 {
     for (struct link *l = s->trash.next; l != &s->trash; l = l->next)
         LIST_ENTRY(l, struct trash, link)->committed = true;
+    trash_next(s);
+}
+
+void store_trash_may_go_on(struct store *s)
+{
     trash_next(s);
 }
 
@@ -163,7 +169,7 @@ static struct trash *first_ready(const struct store *s)
 {
     for (struct link *l = s->trash.next; l != &s->trash; l = l->next) {
         struct trash *t = LIST_ENTRY(l, struct trash, link);
-        if (t->unread && t->committed && !t->failed)
+        if (t->unread && t->committed && !t->failed && !store_pins_hold(s, t->gid, t->number))
             return t;
     }
     return NULL;

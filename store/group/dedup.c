@@ -204,6 +204,12 @@ static void drop_oldest(struct dedup *d)
         block_drop_oldest(d);
 }
 
+int64_t dedup_time_after(const struct dedup *d, int64_t time_ns)
+{
+    int64_t newest = d->count == 0 ? time_ns : place(d, d->count - 1)->time_ns;
+    return newest > time_ns ? newest : time_ns;
+}
+
 size_t dedup_expire(struct dedup *d, int64_t time_ns, size_t max)
 {
     size_t gone = 0;

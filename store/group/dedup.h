@@ -52,6 +52,8 @@ bool dedup_find(const struct dedup *d, struct bytes id, int64_t now_ns, int64_t 
                 uint64_t *ret_seq);
 /* time_ns is not before that of any id that is here. */
 void dedup_put(struct dedup *d, struct bytes id, uint64_t seq, int64_t time_ns);
+/* This time or, if that is later, the time of the newest id that is here. */
+int64_t dedup_time_after(const struct dedup *d, int64_t time_ns);
 /* Lets go of ids whose time is at or before time_ns, oldest first, at most max; how many went. */
 size_t dedup_expire(struct dedup *d, int64_t time_ns, size_t max);
 

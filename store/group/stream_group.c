@@ -6,7 +6,9 @@
 
 #include "runtime/base/check.h"
 #include "store/format/buffer.h"
+#include "store/group/consumer_form.h"
 #include "store/group/consumers.h"
+#include "store/group/group_restore.h"
 #include "store/msglog.h"
 
 #define LAPSE_SLICE 1000u
@@ -16,6 +18,7 @@ struct stream_group {
     struct consumers *consumers; /* given */
     struct msglog *log;          /* borrowed */
     struct stream_follower follower;
+    uint64_t gid;
     uint64_t seed;
     uint64_t *settled; /* given: sequences that the entry settles, in the order in which it does */
     size_t settled_count;
@@ -240,6 +243,7 @@ struct stream_group *stream_group_new(uint64_t gid, uint64_t seed, struct msglog
     struct stream_group *g = calloc(1, sizeof *g);
     CHECK(g != NULL);
     g->log = log;
+    g->gid = gid;
     g->seed = seed;
     g->consumers = consumers_new(seed);
     g->group = group_new(&(struct group_options){
@@ -302,6 +306,67 @@ int stream_group_read(struct stream_group *g, struct bytes stream, struct bytes 
     consumers_free(&g->consumers);
     g->consumers = set;
     return 0;
+}
+
+/* --- from outside ----------------------------------------------------------------------------------------- */
+
+int stream_group_adopt(struct stream_group *g, uint64_t gid, uint64_t state_hash,
+                       struct bytes stream, struct bytes consumers)
+{
+    group_renumber(g->group, gid);
+    int status = stream_group_read(g, stream, consumers);
+    if (status == 0 && group_state_hash(g->group) != state_hash)
+        status = -EBADMSG;
+    group_renumber(g->group, g->gid);
+    return status;
+}
+
+/* The next entry, of one consumer, without what retention makes of it. */
+static int restore_entry(struct stream_group *g, uint32_t term, enum entry_kind kind,
+                         struct bytes body)
+{
+    struct group_counters counters;
+    group_counters(g->group, &counters);
+    struct consumers_world world = world_of(g);
+    world.settled = NULL;
+    const struct entry e = {
+        .gid = g->gid, .index = counters.applied + 1, .term = term, .kind = kind, .body = body};
+    struct consumers_applied applied = {0};
+    int status = consumers_apply(g->consumers, &e, &world, &applied);
+    if (status == 0)
+        group_restore_count(g->group, e.index, term);
+    return status;
+}
+
+/* The body of the HANDOVER that puts a consumer where the state says. */
+static void write_handover(struct buffer *b, const struct consumer_put *put, struct bytes body,
+                           struct consumer_state *state)
+{
+    struct buffer bytes = {0};
+    struct consumer *c = consumer_new(put, body, 1);
+    consumer_take_state(c, state);
+    consumer_state_write(&bytes, c);
+    consumer_free(&c);
+    consumer_handover_write(b, put->id, buffer_view(&bytes));
+    buffer_done(&bytes);
+}
+
+int stream_group_restore_consumer(struct stream_group *g, uint32_t term, struct bytes body,
+                                  struct consumer_state *state)
+{
+    struct consumer_put put;
+    int status = consumer_put_read(body, &put);
+    if (status == 0 && !consumer_state_fits(state, put.ack, g->consumers->last_seq))
+        status = -EBADMSG;
+    if (status == 0)
+        status = restore_entry(g, term, ENTRY_CONSUMER_PUT, body);
+    if (status != 0)
+        return status;
+    struct buffer handover = {0};
+    write_handover(&handover, &put, body, state);
+    status = restore_entry(g, term, ENTRY_HANDOVER, buffer_view(&handover));
+    buffer_done(&handover);
+    return status;
 }
 
 void stream_group_check(struct stream_group *g)

@@ -16,6 +16,7 @@
 #include "store/group/group.h"
 
 struct buffer;
+struct consumer_state;
 struct consumers;
 struct msglog;
 struct stream_group;
@@ -42,6 +43,19 @@ void stream_group_write(const struct stream_group *g, struct buffer *stream,
 /* Into a new one, whose log is as it was then. consumers of size 0: none. -EBADMSG, -ENOTSUP. */
 int stream_group_read(struct stream_group *g, struct bytes stream, struct bytes consumers)
     __attribute__((warn_unused_result));
+
+/* --- from outside (group_restore.h) -------------------------------------------------------------------- */
+
+/* The sections of a group of another number, into a new one whose log has what its log had. state_hash is what
+ * that group said of itself. -EBADMSG, -ENOTSUP: then it can only be freed. */
+int stream_group_adopt(struct stream_group *g, uint64_t gid, uint64_t state_hash,
+                       struct bytes stream, struct bytes consumers)
+    __attribute__((warn_unused_result));
+/* A consumer as its PUT body has it, standing where the state says, which is taken; nothing is settled by it. It
+ * takes two indexes. -EBADMSG: not a PUT, or not a state that it can have in this stream; -ENOTSUP, -EEXIST,
+ * -EINVAL, -ENOSPC, -ERANGE as consumers_apply. */
+int stream_group_restore_consumer(struct stream_group *g, uint32_t term, struct bytes put,
+                                  struct consumer_state *state) __attribute__((warn_unused_result));
 
 void stream_group_check(struct stream_group *g);
 
