@@ -97,6 +97,7 @@ static void on_gone(struct commit_wait *wait, int status)
     struct store_group *g = d->group;
     d->asked = NULL;
     if (status != 0) {
+        g->deleting = false; /* it stays, in a store that has failed */
         deleting_free(d);
         asked->done(asked, status);
         return;
