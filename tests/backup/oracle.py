@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""oracle.py NATS_SERVER NATS PROBE -- backups between nats-server and store/backup.
+"""oracle.py NATS_SERVER NATS PROBE STORE -- backups between nats-server and store/backup.
 
-NATS_SERVER is the Go server, NATS the command line tool, PROBE the program backup_probe. For each case:
+NATS_SERVER is the Go server, NATS the command line tool, PROBE the program backup_probe, STORE the program
+backup_store. For each case:
 
     1  the server makes a stream, and `nats stream backup` saves it
     2  our reader reads that; what it tells must be what the server has
     3  our writer writes what was read, our reader reads it back: the same again
     4  the stream is removed, `nats stream restore` restores our archive, the server is restarted:
        messages, sequences, deletions and consumers must be as they were
+    5  the server's archive is restored into a store, which is started again and backed up: what our
+       reader tells of that, and what the server has when it has restored it, is the same once more
 
 Then the same of streams that a server does not easily make: sparse ones, written by our writer alone;
 and of an archive without index.db, made from the files of a stopped server.
@@ -321,8 +324,9 @@ def compare_read(read, server):
 
 
 class Run:
-    def __init__(self, server, nats, probe, folder):
-        self.server, self.nats, self.probe, self.folder = server, nats, probe, folder
+    def __init__(self, server, nats, probe, store, folder):
+        self.server, self.nats, self.folder = server, nats, folder
+        self.probe, self.store = probe, store
 
     def cli(self, *words):
         keep = {key: value for key, value in os.environ.items() if not key.startswith("NATS_")}
@@ -358,6 +362,7 @@ class Run:
         archive = os.path.join(saved, "stream.tar.s2")
         self.cli("stream", "backup", name, saved, "--no-progress", "--consumers")
         theirs = os.path.getsize(archive)
+        shutil.copy(archive, archive + ".theirs")
         read = self.read(name, archive)
         compare_read(read, before)
         self.write(name, archive, read)
@@ -370,7 +375,18 @@ class Run:
         self.server.stop()
         self.server.start()
         equal("restarted", described(self.server.client, name), before)
+        self.through_store(name, saved, archive, before)
         return f"index.db {read['index']}, {theirs} bytes theirs, {os.path.getsize(archive)} ours"
+
+    def through_store(self, name, saved, archive, before):
+        done = subprocess.run([self.store, name, archive + ".theirs", archive], capture_output=True,
+                              text=True, check=False, timeout=WAIT_S)
+        if done.returncode != 0:
+            raise AssertionError(f"through a store: {done.stderr}")
+        compare_read(self.read(name, archive), before)
+        self.server.client.api(f"STREAM.DELETE.{name}")
+        self.cli("stream", "restore", saved, "--no-progress")
+        equal("through a store", described(self.server.client, name), before)
 
 
 # --- streams that no server made ------------------------------------------------------------------------
@@ -478,8 +494,8 @@ def every_case(run):
         yield f"{function.__name__} without index.db", lambda f=function: without_index(run, f)
 
 
-def main(nats_server, nats, probe):
-    for program in (nats_server, nats, probe):
+def main(nats_server, nats, probe, store):
+    for program in (nats_server, nats, probe, store):
         if not os.access(program, os.X_OK):
             print(f"{program} is missing")
             return 77
@@ -488,7 +504,8 @@ def main(nats_server, nats, probe):
     failed = 0
     try:
         server.start()
-        run = Run(server, os.path.abspath(nats), os.path.abspath(probe), folder)
+        run = Run(server, os.path.abspath(nats), os.path.abspath(probe), os.path.abspath(store),
+                  folder)
         for name, execute in every_case(run):
             try:
                 print(f"ok    {name}: {execute()}", flush=True)
@@ -502,6 +519,6 @@ def main(nats_server, nats, probe):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
+    if len(sys.argv) != 5:
         sys.exit(__doc__)
     sys.exit(main(*sys.argv[1:]))
