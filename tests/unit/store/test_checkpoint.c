@@ -27,7 +27,7 @@ static const struct checkpoint sample = {
     .messages_hash = 0x123,
     .state_hash = 0xabcdef,
     .sections = {BYTES("group"), BYTES(""), BYTES("dead"), BYTES("segments"), BYTES(""), BYTES("s"),
-                 BYTES("lost")},
+                 BYTES("lost"), BYTES("trash"), BYTES("spilled")},
 };
 
 static void a_checkpoint_comes_back(void **state)

@@ -126,7 +126,7 @@ static void change(struct subject_table *t, struct model *m, struct prng *p)
     }
     struct known *k = model_at(m, subject, true);
     struct subject_value v = {(int64_t)prng_below(p, 7) - 3, prng_below(p, 3), prng_below(p, 100),
-                              prng_one_in(p, 5)};
+                              prng_one_in(p, 5), false};
     if (prng_one_in(p, 5)) {
         k->value = v;
         subject_table_set(t, subject, &v);
@@ -264,7 +264,7 @@ static void a_filter_skips_what_can_not_match(void **state)
         char text[SUBJECT_MAX];
         int size = snprintf(text, sizeof text, "%s.%d.%d", i % 2 ? "in" : "out", i % 10, i);
         struct bytes subject = {text, (size_t)size};
-        struct subject_value v = {1, 1, 1, false};
+        struct subject_value v = {1, 1, 1, false, false};
         model_at(m, subject, true)->value = v;
         subject_table_set(t, subject, &v);
     }
@@ -285,10 +285,10 @@ static void subjects_may_be_of_any_length(void **state)
     memset(text, 'x', SUBJECT_SIZE_MAX);
     for (int round = 0; round < 3; round++) {
         for (size_t size = 0; size <= SUBJECT_SIZE_MAX; size = size * 3 / 2 + 1) {
-            struct subject_value v = {(int64_t)size, size, size, false};
+            struct subject_value v = {(int64_t)size, size, size, false, false};
             subject_table_set(t, (struct bytes){text, size}, &v);
         }
-        struct subject_value v = {1, 0, 0, false};
+        struct subject_value v = {1, 0, 0, false, false};
         subject_table_add(t, (struct bytes){text, SUBJECT_SIZE_MAX}, &v);
         subject_table_check(t);
         for (size_t size = 0; size <= SUBJECT_SIZE_MAX; size = size * 3 / 2 + 1) {
@@ -309,7 +309,7 @@ static void subjects_that_come_and_go_take_no_more_memory(void **state)
     size_t memory = 0;
     for (int i = 0; i < 20000; i++) {
         char text[SUBJECT_MAX];
-        struct subject_value v = {1, 1, 1, false};
+        struct subject_value v = {1, 1, 1, false, false};
         int size = snprintf(text, sizeof text, "job.%06d", i);
         subject_table_set(t, (struct bytes){text, (size_t)size}, &v);
         if (i >= 100) {
@@ -326,18 +326,18 @@ static void subjects_that_come_and_go_take_no_more_memory(void **state)
 static void values_come_back(void **state)
 {
     static const struct subject_value values[] = {
-        {0, 0, 0, false},
-        {1, 1, 1, false},
-        {-5, 0, 70, true},
-        {INT64_MAX, UINT64_MAX, 1, true},
-        {INT64_MIN, 1, UINT64_MAX, false},
-        {3, 900, 0, false},
+        {0, 0, 0, false, false},
+        {1, 1, 1, false, false},
+        {-5, 0, 70, true, false},
+        {INT64_MAX, UINT64_MAX, 1, true, true},
+        {INT64_MIN, 1, UINT64_MAX, false, false},
+        {3, 900, 0, false, true},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         struct buffer b = {0};
         subject_value_write(&values[i], &b);
         struct subject_value v;
-        for (size_t size = 0; size < b.size - values[i].first_bound; size++)
+        for (size_t size = 0; size < b.size - (values[i].first_bound || values[i].total); size++)
             assert_int_equal(subject_value_read((struct bytes){b.at, size}, &v), -EBADMSG);
         assert_int_equal(subject_value_read(buffer_view(&b), &v), 0);
         assert_value(v, values[i]);
