@@ -9,6 +9,7 @@
 
 #include "runtime/base/check.h"
 #include "store/store_drain.h"
+#include "store/store_erase.h"
 #include "store/store_fill.h"
 #include "store/store_pin.h"
 #include "store/store_rewrite.h"
@@ -60,8 +61,7 @@ static void set_defaults(struct store_options *o)
 
 static void set_paths(struct store *s, const char *path)
 {
-    static const char *const names[] = {"",        "/lock", "/journal",
-                                        "/ledger", "/g",    "/quarantine"};
+    static const char *const names[] = {"", "/lock", "/journal", "/ledger", "/g", "/quarantine"};
     char **to[] = {&s->path,        &s->lock_path,   &s->journal_path,
                    &s->ledger_path, &s->groups_path, &s->quarantine_path};
     size_t size = strlen(path) + FOLDER_NAME_MAX;
@@ -93,9 +93,10 @@ struct store *store_new(const struct store_options *options)
     s->sync_due_ms = UINT64_MAX;
     s->idle_due_ms = s->round.due_ms = UINT64_MAX;
     s->pages = pages_new(s->options.disk, s->options.memory_bytes / 2);
-    struct link *lists[] = {&s->to_apply,     &s->with_entries,    &s->to_load, &s->looks_ready,
-                            &s->commits_next, &s->commits_running, &s->deletes, &s->trash,
-                            &s->rewrites,     &s->to_compact, &s->to_scrub,  &s->pins,    &s->fills};
+    struct link *lists[] = {
+        &s->to_apply,        &s->with_entries, &s->to_load, &s->looks_ready, &s->commits_next,
+        &s->commits_running, &s->deletes,      &s->trash,   &s->rewrites,    &s->to_compact,
+        &s->to_scrub,        &s->erasing,      &s->pins,    &s->fills};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         list_init(lists[i]);
     store_drain_init(s);
@@ -198,6 +199,7 @@ bool store_turn(struct store *s, uint64_t now_ms)
     more |= store_drain_slice(s);
     more |= store_compact_slice(s);
     store_scrub_slice(s);
+    store_erase_slice(s);
     more |= store_tables_slice(s);
     more |= store_delete_slice(s);
     if (!s->closing) {
@@ -222,6 +224,9 @@ uint64_t store_due_ms(const struct store *s)
     if (s->drain->retry_ms > s->now_ms && s->drain->retry_ms < due)
         due = s->drain->retry_ms;
     uint64_t scrub = store_scrub_due_ms(s);
+    uint64_t erase = store_erase_due_ms(s);
+    if (s->life == STORE_READY && erase < due)
+        due = erase;
     if (s->life == STORE_READY && scrub < due)
         due = scrub;
     return due;
@@ -231,7 +236,8 @@ bool store_nothing_under_way(const struct store *s)
 {
     return !s->committing && store_trash_idle(s) && s->loading == 0 && list_empty(&s->to_apply) &&
            list_empty(&s->looks_ready) && list_empty(&s->deletes) && list_empty(&s->rewrites) &&
-           list_empty(&s->to_compact) && s->leftovers == NULL && store_scrub_idle(s) && store_tables_idle(s) && store_drain_idle(s) &&
+           list_empty(&s->to_compact) && s->leftovers == NULL && store_scrub_idle(s) &&
+           store_erase_idle(s) && store_tables_idle(s) && store_drain_idle(s) &&
            ledger_idle(s->ledger);
 }
 

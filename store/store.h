@@ -179,6 +179,16 @@ int store_cut(struct store *s, struct store_group *g, uint64_t index)
 /* Index of the last entry, and its term (0: it is in a checkpoint). */
 uint64_t store_last_index(const struct store_group *g, uint32_t *ret_term);
 
+/* Erased messages (DELETE entries that say so) are out of every read when their entry is applied; this tells when
+ * they are in no file any more, for all that was applied before. done, perhaps at once: 0; -ECANCELED: the
+ * store closes, and goes on with it after its next start; -ENOENT: the group was deleted; -EIO. */
+struct store_erased {
+    void (*done)(struct store_erased *wait, int status);
+    void *context;
+    struct link link; /* the store's */
+};
+void store_erased(struct store *s, struct store_group *g, struct store_erased *wait);
+
 /* --- look-ups ---------------------------------------------------------------------------------------- */
 
 /* run is called, maybe several times, with the group loaded; it looks up what it wants in the group and

@@ -24,6 +24,7 @@
 #include "store/group/group.h"
 #include "store/msglog_file.h"
 #include "store/segment_write.h"
+#include "store/store_erase.h"
 #include "store/store_rewrite.h"
 #include "store/store_snapshot.h"
 #include "store/store_spill.h"
@@ -132,7 +133,8 @@ static bool is_due(struct store *s, const struct journal_span *span)
 {
     if (s->drain->all)
         return store_is_behind(s) && s->drain->status == 0;
-    return span->end - span->floor > s->options.replay_debt_bytes / 4 * 3 ||
+    return span->floor < s->drain->release_to ||
+           span->end - span->floor > s->options.replay_debt_bytes / 4 * 3 ||
            span->records > s->options.replay_debt_records / 4 * 3;
 }
 
@@ -483,7 +485,7 @@ static void trash_dead_segments(struct store *s, struct drain_job *job)
     struct store_group *g = job->group;
     uint64_t number;
     while ((number = msglog_dead_segment(g->log, job->snapshot.checkpoint.first_seq)) != UINT64_MAX)
-        store_trash_segment(s, g, number, TRASH_REMOVE);
+        store_trash_segment(s, g, number, store_erase_way(g));
 }
 
 static void put_checkpoint(struct store *s, struct drain_job *job)

@@ -16,6 +16,7 @@ struct drain {
     struct store *store;
     enum drain_step step;
     uint64_t target;     /* position: nothing before it is needed afterwards */
+    uint64_t release_to; /* position: the journal is to be drained up to it, whatever its debt */
     uint64_t copies_end; /* position behind what was carried forward; 0: nothing was */
     uint64_t carried;    /* bytes of it */
     struct link wanted;  /* groups that want a checkpoint whatever they need */

@@ -17,6 +17,7 @@
 #include "store/format/little.h"
 #include "store/group/stream_group.h"
 #include "store/msglog_file.h"
+#include "store/store_erase.h"
 #include "store/store_lost.h"
 #include "store/store_snapshot.h"
 #include "store/store_spill.h"
@@ -66,8 +67,7 @@ static struct store_group *group_alloc(struct store *s, uint64_t gid, const stru
 
 void store_group_folder(const struct store *s, uint64_t gid, char ret[DISK_PATH_MAX])
 {
-    int size =
-        snprintf(ret, DISK_PATH_MAX, "%s/%llu", s->groups_path, (unsigned long long)gid);
+    int size = snprintf(ret, DISK_PATH_MAX, "%s/%llu", s->groups_path, (unsigned long long)gid);
     CHECK(size > 0 && size < DISK_PATH_MAX);
 }
 
@@ -86,6 +86,7 @@ static void open_state(struct store *s, struct store_group *g)
     g->log = msglog_new(&log);
     g->stream = stream_group_new(g->member.gid, s->options.seed, g->log);
     g->group = stream_group_stream(g->stream);
+    store_erase_follow(g);
 }
 
 static void close_state(struct store_group *g)
@@ -112,6 +113,7 @@ void store_group_free(struct store_group **at)
         close_state(g);
     entry_log_done(&g->entries);
     store_lost_done(g);
+    store_erase_done(g, -ENOENT);
     free(g->making);
     if (g->loading != NULL) /* the disk has dropped its read */
         free(g->loading->read.at);
@@ -160,6 +162,8 @@ static int load_state(struct store *s, struct store_group *g, struct bytes body,
     status = msglog_load(g->log, &c);
     if (status == 0)
         status = store_lost_read(g, c.sections[CHECKPOINT_LOST]);
+    if (status == 0)
+        status = store_erase_read(g, c.sections[CHECKPOINT_ERASING]);
     if (status == 0)
         status = store_trash_read(s, g, c.sections[CHECKPOINT_TRASH]);
     if (status == 0)

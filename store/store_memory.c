@@ -31,9 +31,9 @@ static bool is_clean(const struct store *s, const struct store_group *g)
         if (!list_empty(links[i]))
             return false;
     return entry_log_count(&g->entries) == 0 && !g->draining && !g->waiting && g->rewrite == NULL &&
-           g->look_count == 0 && g->asked == NULL && !group_is_busy(g->group) &&
-           msglog_is_drained(g->log) && store_pins_are_gone(s, g->member.gid) &&
-           subjects_is_quiet(msglog_subject_table(g->log));
+           g->erasing == NULL && g->look_count == 0 && g->asked == NULL &&
+           !group_is_busy(g->group) && msglog_is_drained(g->log) &&
+           store_pins_are_gone(s, g->member.gid) && subjects_is_quiet(msglog_subject_table(g->log));
 }
 
 static void visit(struct store *s, struct store_group *g)

@@ -34,6 +34,7 @@ struct found_checkpoint {
     uint64_t applied;
     uint64_t next_file;
     int64_t log_time_ns;
+    bool erasing;
 };
 
 struct store_opening {
@@ -86,11 +87,23 @@ static void on_closed(struct store *s, int status)
     opening_told(s, s->opening->status);
 }
 
+/* What was to be erased goes on. */
+static void load_erasing(struct store_opening *o)
+{
+    for (size_t i = 0; i < o->checkpoint_count; i++) {
+        const struct found_checkpoint *c = &o->checkpoints[i];
+        struct store_group *g = group_table_find(&o->store->groups, c->gid);
+        if (c->erasing && g != NULL && g->life == GROUP_STUB)
+            store_group_load(o->store, g);
+    }
+}
+
 static void open_ended(struct store_opening *o, int status)
 {
     struct store *s = o->store;
     if (status == 0) {
         s->life = STORE_READY;
+        load_erasing(o);
         store_fills_sweep(s);
         opening_told(s, 0);
         return;
@@ -297,8 +310,8 @@ static void note_checkpoint(struct store_opening *o, uint64_t gid, struct bytes 
         return; /* then loading the group fails, and it is damaged */
     o->checkpoints =
         grown(o->checkpoints, o->checkpoint_count, &o->checkpoint_capacity, sizeof *o->checkpoints);
-    o->checkpoints[o->checkpoint_count++] =
-        (struct found_checkpoint){gid, c.applied, c.next_file, c.log_time_ns};
+    o->checkpoints[o->checkpoint_count++] = (struct found_checkpoint){
+        gid, c.applied, c.next_file, c.log_time_ns, c.sections[CHECKPOINT_ERASING].size > 0};
 }
 
 static void note_floor(struct store_opening *o, struct bytes body)

@@ -10,6 +10,7 @@
 #include "store/msglog_file.h"
 #include "store/segment_scan.h"
 #include "store/segment_write.h"
+#include "store/store_erase.h"
 #include "store/store_lost.h"
 #include "store/table/seqset.h"
 
@@ -324,7 +325,7 @@ static bool is_there(struct segments *segments, uint64_t number)
 
 static enum trash_way way_of(const struct rewrite *r, const struct old_segment *old)
 {
-    if (r->options.zero)
+    if (r->options.zero || store_erase_way(r->group) == TRASH_ZERO)
         return TRASH_ZERO; /* also what could not be read: it may be what is erased */
     return old->damaged ? TRASH_QUARANTINE : TRASH_REMOVE;
 }

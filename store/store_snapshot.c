@@ -6,6 +6,7 @@
 #include "runtime/base/check.h"
 #include "store/group/stream_group.h"
 #include "store/msglog_file.h"
+#include "store/store_erase.h"
 #include "store/store_lost.h"
 #include "store/store_spill.h"
 #include "store/store_state.h"
@@ -60,6 +61,7 @@ void store_snapshot_write(struct snapshot *s, struct buffer *to)
     if (g->form == MSGLOG_FILE) {
         store_lost_write(g, &s->sections[CHECKPOINT_LOST]);
         store_trash_write(g->store, g, &s->sections[CHECKPOINT_TRASH]);
+        store_erase_write(g, &s->sections[CHECKPOINT_ERASING]);
     }
     if (s->flush != NULL)
         subjects_flush_section(s->flush, &s->sections[CHECKPOINT_RUNS]);

@@ -38,6 +38,7 @@
 
 struct buffer;
 struct drain;
+struct erasing;
 struct leftovers;
 struct loading;
 struct making;
@@ -96,6 +97,7 @@ struct store_group {
     struct rewrite *rewrite;  /* given; of some of its segments; NULL: none */
     uint64_t compact_retry_ms;
     struct seqset *lost; /* given; sequences that were found to be unreadable; NULL: none */
+    struct erasing *erasing; /* given; NULL: nothing erased is in a file */
     struct link looks;   /* that wait for it to be loaded */
     uint64_t committed;  /* STORE_SYNC_COMMITTED: index that store_committed has said */
     uint32_t look_count; /* look-ups under way, wherever they wait */
@@ -173,6 +175,7 @@ struct store {
     struct link rewrites;   /* under way */
     struct link to_compact; /* groups to be looked at */
     struct link to_scrub;        /* groups in which something was unreadable */
+    struct link erasing;         /* groups' */
     struct scrub *scrub;         /* given */
     bool closing;           /* all is in checkpoints: files are being closed */
     unsigned close_step;
@@ -285,6 +288,8 @@ void store_trash_may_go(struct store *s);
 void store_trash_may_go_on(struct store *s);
 bool store_trash_idle(const struct store *s);
 bool store_trash_has(const struct store *s, const struct store_group *g, uint64_t number);
+/* Whether files of the group are still to be zeroed; *ret_status: one of them could not be. */
+bool store_trash_has_zeroing(const struct store *s, const struct store_group *g, int *ret_status);
 /* The section of a checkpoint: files that may still be there, and are not wanted. */
 void store_trash_write(const struct store *s, const struct store_group *g, struct buffer *to);
 /* Those of a durable checkpoint go again. -EBADMSG. */

@@ -219,6 +219,19 @@ bool store_trash_has(const struct store *s, const struct store_group *g, uint64_
     return false;
 }
 
+bool store_trash_has_zeroing(const struct store *s, const struct store_group *g, int *ret_status)
+{
+    for (const struct link *l = s->trash.next; l != &s->trash; l = l->next) {
+        const struct trash *t = LIST_ENTRY(l, struct trash, link);
+        if (t->gid != g->member.gid || t->way != TRASH_ZERO)
+            continue;
+        if (!t->failed)
+            return true;
+        *ret_status = -EIO;
+    }
+    return false;
+}
+
 int store_trash_read(struct store *s, struct store_group *g, struct bytes section)
 {
     struct cursor c = cursor_of(section);

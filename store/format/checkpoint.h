@@ -26,6 +26,7 @@ enum checkpoint_section {
     CHECKPOINT_SUBJECTS,  /* what the subject table holds beyond its runs */
     CHECKPOINT_LOST,      /* sequences that are unreadable */
     CHECKPOINT_TRASH,     /* files that may be there, and are not wanted */
+    CHECKPOINT_ERASING,   /* sequences that were erased, and may be in files */
     CHECKPOINT_SPILLED,   /* store_spill.h: the file of sections that are too large for here */
     CHECKPOINT_SECTIONS,
 };

@@ -234,7 +234,8 @@ static void add_delete(struct store_world *w, struct world_group *g, struct buff
     msglog_state(twin_log(g->twin), &state);
     uint64_t seq = state.first_seq + prng_below(&w->prng, state.last_seq - state.first_seq + 2);
     uint64_t seqs[] = {seq, seq + 1, seq + 1 + prng_below(&w->prng, 5) + 1};
-    stream_delete_write(b, seqs, 1 + (uint32_t)prng_below(&w->prng, 3), false);
+    uint32_t count = 1 + (uint32_t)prng_below(&w->prng, 3);
+    stream_delete_write(b, seqs, count, prng_one_in(&w->prng, 8));
 }
 
 static void add_purge(struct store_world *w, struct world_group *g, struct buffer *b)
