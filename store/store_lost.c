@@ -50,8 +50,9 @@ static uint64_t add_part(struct store *s, struct store_group *g, uint64_t from, 
     return end + 1;
 }
 
-void store_lost_add(struct store *s, struct store_group *g, const struct seqset *lost)
+bool store_lost_add(struct store *s, struct store_group *g, const struct seqset *lost)
 {
+    uint64_t before = g->lost == NULL ? 0 : seqset_total(g->lost);
     uint64_t first;
     for (uint64_t from = 0; seqset_next(lost, from, &first);) {
         (void)lost_of(g);
@@ -59,6 +60,7 @@ void store_lost_add(struct store *s, struct store_group *g, const struct seqset 
         for (from = first; from <= last;)
             from = add_part(s, g, from, last);
     }
+    return g->lost != NULL && seqset_total(g->lost) > before;
 }
 
 /* A seqset only grows: the rest is copied. */

@@ -17,8 +17,8 @@ struct store;
 struct store_group;
 
 bool store_lost_has(const struct store_group *g, uint64_t seq);
-/* Those that are alive and were not known as lost are, and options.lost is told of each range. */
-void store_lost_add(struct store *s, struct store_group *g, const struct seqset *lost);
+/* Those that are alive and were not known as lost are, and options.lost is told of each range. false: there are none. */
+bool store_lost_add(struct store *s, struct store_group *g, const struct seqset *lost);
 /* It is readable again. */
 void store_lost_remove(struct store_group *g, uint64_t seq);
 /* The first range of lost sequences that are alive, at or after from; false: there is none. */

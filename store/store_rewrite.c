@@ -344,7 +344,7 @@ void store_rewrite_swap(struct store *s, struct store_group *g)
     for (uint32_t i = 0; i < r->chunk_count; i++)
         segments_extend(segments, r->number, &r->chunks[i]);
     msglog_seal(g->log, UINT64_MAX);
-    store_lost_add(s, g, &r->lost);
+    (void)store_lost_add(s, g, &r->lost); /* it is in this checkpoint */
 }
 
 void store_rewrite_over(struct store *s, struct store_group *g)

@@ -97,7 +97,8 @@ static void report(struct scrub *x, struct store_group *g)
     uint32_t place = place_of(segments, x->edge.number);
     if (place == segments_count(segments) || g->deleting)
         return;
-    store_lost_add(x->store, g, &x->gaps);
+    if (store_lost_add(x->store, g, &x->gaps) && x->store->life == STORE_READY)
+        store_want_checkpoint(x->store, g); /* a group that is unloaded forgets the rest */
     bool derived = (x->bad & CHUNK_PART_FRAMES) == 0;
     if (derived && g->rewrite == NULL && !g->draining && x->store->life == STORE_READY)
         store_rewrite(x->store, g,
