@@ -27,6 +27,8 @@
 #include "store/format/checkpoint.h"
 #include "store/msglog_state.h"
 
+#define TAIL_AHEAD 8u /* messages: a body is on its way into the cache before its filter is asked */
+
 #define SUBJECTS_A_CALL 256u /* of msglog_subjects */
 
 /* --- life ------------------------------------------------------------------------------------------ */
@@ -376,6 +378,13 @@ static int from_spot(struct msglog_file *f, int status, struct segment_spot *spo
     return status;
 }
 
+/* The filter first: few match, and whether one is dead costs more to know. */
+static bool tail_takes(struct msglog_file *f, const struct filter *filter,
+                       const struct tail_entry *e)
+{
+    return filter_takes(filter, message_body_subject(tail_body(e))) && alive(f, e->seq);
+}
+
 static int next_in_tail(struct msglog_file *f, const struct filter *filter, uint64_t from,
                         uint64_t to, struct stored *ret)
 {
@@ -385,13 +394,14 @@ static int next_in_tail(struct msglog_file *f, const struct filter *filter, uint
         if (e->seq > to)
             break;
         ret->seq = e->seq;
+        if (nth + TAIL_AHEAD < f->tail.count)
+            __builtin_prefetch(tail_at(&f->tail, nth + TAIL_AHEAD)->body);
         if (scanned == MSGLOG_SCAN_MAX)
             return -EINPROGRESS;
-        if (!alive(f, e->seq))
+        if (!tail_takes(f, filter, e))
             continue;
         stored_of(e, ret);
-        if (filter_takes(filter, ret->message.subject))
-            return 0;
+        return 0;
     }
     return -ENOENT;
 }
@@ -429,11 +439,10 @@ static int prev_in_tail(struct msglog_file *f, const struct filter *filter, uint
         ret->seq = e->seq;
         if (scanned == MSGLOG_SCAN_MAX)
             return -EINPROGRESS;
-        if (!alive(f, e->seq))
+        if (!tail_takes(f, filter, e))
             continue;
         stored_of(e, ret);
-        if (filter_takes(filter, ret->message.subject))
-            return 0;
+        return 0;
     }
     return -ENOENT;
 }

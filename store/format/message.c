@@ -78,3 +78,11 @@ int message_body_read(struct bytes body, struct message *ret)
     *ret = m;
     return 0;
 }
+
+struct bytes message_body_subject(struct bytes body)
+{
+    size_t head = head_size(get_u16(body.at));
+    size_t size = get_u16(body.at + 2);
+    DCHECK(head + size <= body.size);
+    return (struct bytes){body.at + head, size};
+}

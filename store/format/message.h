@@ -34,5 +34,7 @@ size_t message_body_size(const struct message *m);
 void message_body_write(const struct message *m, char *at);
 /* The parts point into body. -EBADMSG: not a message. */
 int message_body_read(struct bytes body, struct message *ret) __attribute__((warn_unused_result));
+/* The subject alone, of a body that message_body_read has taken. */
+struct bytes message_body_subject(struct bytes body);
 
 #endif
