@@ -17,11 +17,9 @@ enum { COMMIT_WRITE, COMMIT_WRITTEN, COMMIT_SYNCED };
 static void encode_next(struct ledger *l)
 {
     struct ledger_place *place = &l->committing.places[l->encoded++];
-    struct ledger_record record = {
-        .kind = place->kind,
-        .gid = place->gid,
-        .body = {l->committing.bodies.at + l->encoded_bytes, place->size},
-    };
+    struct ledger_record record = {.kind = place->kind, .gid = place->gid};
+    if (place->size > 0)
+        record.body = (struct bytes){l->committing.bodies.at + l->encoded_bytes, place->size};
     l->encoded_bytes += place->size;
     place->position = ledger_image_add(&l->image, &record);
 }

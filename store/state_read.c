@@ -106,9 +106,9 @@ static int put_messages(struct state_reader *r)
     while ((status = store_fill_ready(r->fill)) == 0) {
         struct state_message m;
         size_t size;
-        struct bytes left = {r->messages.at + r->taken, r->messages.size - r->taken};
-        if (left.size == 0)
+        if (r->taken == r->messages.size)
             break;
+        struct bytes left = {r->messages.at + r->taken, r->messages.size - r->taken};
         status = state_message_read(left, &r->before, &m, &size);
         if (status == -EINPROGRESS)
             return 0;

@@ -4,6 +4,7 @@
 #define TESTS_UNIT_STORE_STATE_SCENE_H
 
 #include <inttypes.h>
+#include <stdarg.h>
 
 #include "store/format/consumer_entry.h"
 #include "store/group/consumers.h"

@@ -221,6 +221,7 @@ static void groups_of_all_shapes_come_back(void **state)
 static struct store_group *begin(struct store_run *run, struct scene *scene, unsigned steps)
 {
     store_run_init(run, 3);
+    run->options.compact_dead_min = 8192;
     assert_int_equal(store_run_open(run), 0);
     scene_init(scene, run, store_run_make_group(run, "S"), 9);
     scene_play(scene, steps);
@@ -242,6 +243,15 @@ static unsigned files_of(struct store_run *run, struct store_group *g)
     return count;
 }
 
+/* And what follows from it. */
+static void checkpoint(struct store_run *run, struct store_group *g)
+{
+    store_want_checkpoint(run->store, g);
+    while (!list_empty(&g->want_link) || g->draining)
+        assert_true(store_run_step(run));
+    store_run_settle(run);
+}
+
 static void files_stay_for_as_long_as_somebody_reads_them(void **state)
 {
     struct store_run run;
@@ -255,14 +265,45 @@ static void files_stay_for_as_long_as_somebody_reads_them(void **state)
     assert_int_equal(files_of(&run, g), 1);
     scene_purge(&scene, "", 0);
     scene_settle(&scene);
-    store_want_checkpoint(run.store, g);
-    store_run_settle(&run);
+    checkpoint(&run, g);
     assert_int_equal(files_of(&run, g), 1);
     while (keep_next(&run, w, &kept))
         ;
     state_writer_free(&w);
     store_run_settle(&run);
     assert_int_equal(files_of(&run, g), 0);
+    assert_non_null(read_all(&run, &kept, "T"));
+    expect_state(&run, "T", &wanted);
+    buffer_done(&wanted);
+    buffer_done(&kept.bytes);
+    store_run_done(&run);
+}
+
+static void a_segment_that_was_written_anew_is_read_as_it_was(void **state)
+{
+    struct store_run run;
+    struct scene scene;
+    struct kept kept = {.count = 0};
+    struct buffer wanted = {0};
+    struct store_stats stats;
+    struct store_group *g = begin(&run, &scene, 300);
+    scene_tell_state(&run, g, &wanted);
+    struct state_writer *w = writer_of(&run, g, 1000);
+    assert_true(keep_next(&run, w, &kept));
+    struct msglog_state log;
+    msglog_state(g->log, &log);
+    for (uint64_t seq = log.first_seq; seq < log.last_seq; seq++)
+        if (seq % 8 != 0 && !seqset_contains(&g->log->file->dead, seq))
+            assert_int_equal(store_run_remove(&run, g, seq), 0);
+    checkpoint(&run, g);
+    store_stats(run.store, &stats);
+    assert_true(stats.rewrites > 0);
+    assert_true(files_of(&run, g) > segments_count(msglog_segments(g->log)));
+    while (keep_next(&run, w, &kept))
+        ;
+    state_writer_free(&w);
+    store_run_settle(&run);
+    assert_int_equal(files_of(&run, g), segments_count(msglog_segments(g->log)));
     assert_non_null(read_all(&run, &kept, "T"));
     expect_state(&run, "T", &wanted);
     buffer_done(&wanted);
@@ -569,6 +610,7 @@ int main(void)
         cmocka_unit_test(what_happens_meanwhile_is_not_in_the_stream),
         cmocka_unit_test(groups_of_all_shapes_come_back),
         cmocka_unit_test(files_stay_for_as_long_as_somebody_reads_them),
+        cmocka_unit_test(a_segment_that_was_written_anew_is_read_as_it_was),
         cmocka_unit_test(a_group_can_be_deleted_while_it_is_read),
         cmocka_unit_test(what_cannot_be_pinned_says_why),
         cmocka_unit_test(a_reader_holds_little_of_what_it_reads),
