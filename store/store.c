@@ -125,6 +125,7 @@ void store_free(struct store **at)
     store_fills_done(s);
     store_deletes_done(s);
     while ((g = group_table_after(&s->groups, 0)) != NULL) {
+        list_init(&g->looks); /* who waits is not told any more, and may be gone */
         group_table_remove(&s->groups, g);
         store_group_free(&g);
     }
@@ -247,7 +248,8 @@ bool store_idle(const struct store *s)
         return s->life == STORE_NEW || s->life == STORE_CLOSED;
     struct journal_span span;
     journal_span(s->journal, &span);
-    return store_nothing_under_way(s) && span.idle && !s->flush_wanted && !s->write_wanted;
+    bool wanted = !s->failed && (s->flush_wanted || s->write_wanted);
+    return store_nothing_under_way(s) && span.idle && !wanted;
 }
 
 void store_stats(const struct store *s, struct store_stats *ret)

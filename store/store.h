@@ -58,9 +58,10 @@ struct store_options {
     uint64_t memory_bytes;        /* 0: 256 MiB */
     uint32_t sync_interval_ms;    /* for STORE_SYNC_INTERVAL; 0: 2,000 */
     uint64_t section_bytes;       /* of a checkpoint; larger ones have a file; 0: 64 KiB */
-    uint64_t tables_bytes;        /* of subjects in memory; over it they are written; 0: memory_bytes / 8 */
-    uint32_t idle_ms;             /* groups not used for so long leave memory; 0: 30,000 */
-    uint64_t compact_dead_min;    /* bytes; less in a segment is let be; 0: 1 MiB */
+    uint64_t
+        tables_bytes; /* of subjects in memory; over it they are written; 0: memory_bytes / 8 */
+    uint32_t idle_ms; /* groups not used for so long leave memory; 0: 30,000 */
+    uint64_t compact_dead_min;  /* bytes; less in a segment is let be; 0: 1 MiB */
     uint64_t scrub_interval_ms; /* everything is read once in this time; 0: 14 days */
     uint64_t scrub_bytes_per_s; /* at most; 0: 8 MiB */
     /* Once, when the store has failed; and each range of a group that turns out to be unreadable. */
@@ -95,9 +96,10 @@ struct store_stats {
     uint64_t written_bytes;  /* to journal, segments, runs and ledger */
     uint64_t flushes;
     uint64_t drains;
-    uint64_t rewrites;      /* of segments: compactions and the like */
-    uint64_t scrubs;         /* passes over all that is stored */
+    uint64_t rewrites; /* of segments: compactions and the like */
+    uint64_t scrubs;   /* passes over all that is stored */
     uint64_t scrubbed_bytes;
+    uint64_t copied;        /* entries that drains carried forward */
     uint64_t journal_bytes; /* between floor and end */
     uint64_t journal_records;
     uint64_t pages_bytes;

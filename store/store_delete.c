@@ -134,6 +134,14 @@ static bool is_quiet(const struct store *s, const struct store_group *g)
     return entry_log_at(&g->entries, g->entries.end)->position < span.durable;
 }
 
+/* The journal may still have entries of this number: it is never given again, also when nothing but the FLOOR
+ * says that it was. */
+static void put_gone(struct store *s, uint64_t gid)
+{
+    ledger_put(s->ledger, &(struct ledger_record){.kind = LEDGER_GONE, .gid = gid});
+    store_put_floor(s, s->floor);
+}
+
 bool store_delete_slice(struct store *s)
 {
     struct link *next;
@@ -145,8 +153,7 @@ bool store_delete_slice(struct store *s)
         d->step = DELETE_COMMITTING;
         d->commit.done = on_gone;
         if (!s->failed)
-            ledger_put(s->ledger,
-                       &(struct ledger_record){.kind = LEDGER_GONE, .gid = d->group->member.gid});
+            put_gone(s, d->group->member.gid);
         store_commit(s, &d->commit);
     }
     return false;

@@ -189,6 +189,7 @@ static int carry(struct store *s, struct store_group *g, uint64_t after)
             msglog_moved(g->log, i, place.body.at);
         d->carried += l->body_size + RECORD_EXTRA;
         d->copies_end = place.position + 1;
+        s->stats.copied++;
         s->flush_wanted = true;
     }
     return 0;
@@ -452,11 +453,11 @@ static bool next_group(struct store *s, struct drain *d)
 {
     for (struct link *l = d->todo.next; l != &d->todo; l = l->next) {
         struct store_group *g = LIST_ENTRY(l, struct store_group, drain_link);
-        if (g->deleting && g->look_count > 0)
-            continue; /* they may read what lies in an image */
-        if (g->deleting || (is_wanted(g) && g->life != GROUP_LOADED))
+        if (g->deleting)
+            continue; /* it is there, with its entries, until it is durably gone; that takes it out of todo */
+        if (is_wanted(g) && g->life != GROUP_LOADED)
             list_remove(&g->want_link);
-        if (g->deleting || (oldest_position(g) >= d->target && !is_wanted(g))) {
+        if (oldest_position(g) >= d->target && !is_wanted(g)) {
             list_remove(l);
             return true;
         }
@@ -513,6 +514,8 @@ static void put_checkpoint(struct store *s, struct drain_job *job)
 void store_put_floor(struct store *s, uint64_t floor)
 {
     struct buffer b = {0};
+    CHECK(floor >= s->floor);
+    s->floor = floor;
     buffer_u64(&b, floor);
     buffer_u64(&b, s->next_gid);
     ledger_put(s->ledger,

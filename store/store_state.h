@@ -70,7 +70,7 @@ struct store_group {
     bool draining; /* a job of the drain has it */
     bool has_folder;
     bool deleting;
-    bool hidden; /* being filled: nobody can name it */
+    bool hidden;                 /* being filled: nobody can name it */
     struct making *making;       /* given; until the ledger has it */
     uint64_t next_file;          /* number of the next file in its folder */
     uint64_t first_file;         /* of those of this life */
@@ -92,15 +92,15 @@ struct store_group {
     struct link scrub_link;   /* in to_scrub */
     struct link merge_link;   /* in the tables' merging */
     uint64_t used_ms;         /* when it was looked at or applied to last */
-    uint64_t spilled;         /* 0: none; else 1 + the number of the file that its checkpoint names */
-    struct loading *loading;  /* given; LOADING, while a file is read */
-    struct rewrite *rewrite;  /* given; of some of its segments; NULL: none */
+    uint64_t spilled; /* 0: none; else 1 + the number of the file that its checkpoint names */
+    struct loading *loading; /* given; LOADING, while a file is read */
+    struct rewrite *rewrite; /* given; of some of its segments; NULL: none */
     uint64_t compact_retry_ms;
-    struct seqset *lost; /* given; sequences that were found to be unreadable; NULL: none */
+    struct seqset *lost;     /* given; sequences that were found to be unreadable; NULL: none */
     struct erasing *erasing; /* given; NULL: nothing erased is in a file */
-    struct link looks;   /* that wait for it to be loaded */
-    uint64_t committed;  /* STORE_SYNC_COMMITTED: index that store_committed has said */
-    uint32_t look_count; /* look-ups under way, wherever they wait */
+    struct link looks;       /* that wait for it to be loaded */
+    uint64_t committed;      /* STORE_SYNC_COMMITTED: index that store_committed has said */
+    uint32_t look_count;     /* look-ups under way, wherever they wait */
     struct ledger_read reading;
 };
 
@@ -153,6 +153,7 @@ struct store {
     struct store_opening *opening; /* given; while it runs */
     struct group_table groups;
     uint64_t next_gid;
+    uint64_t floor; /* of the FLOOR that was put last */
     uint64_t now_ms;
     struct disk_file *lock; /* held */
     struct link to_apply;
@@ -170,14 +171,14 @@ struct store {
     struct task_io trash_io[2];
     struct leftovers *leftovers; /* given; while they are looked for */
     uint32_t ledger_lost;        /* blocks of the ledger that the start could not read */
-    struct link pins;       /* of states, that somebody reads */
-    struct link fills;      /* of hidden groups, under way */
-    struct link rewrites;   /* under way */
-    struct link to_compact; /* groups to be looked at */
+    struct link pins;            /* of states, that somebody reads */
+    struct link fills;           /* of hidden groups, under way */
+    struct link rewrites;        /* under way */
+    struct link to_compact;      /* groups to be looked at */
     struct link to_scrub;        /* groups in which something was unreadable */
     struct link erasing;         /* groups' */
     struct scrub *scrub;         /* given */
-    bool closing;           /* all is in checkpoints: files are being closed */
+    bool closing;                /* all is in checkpoints: files are being closed */
     unsigned close_step;
     int close_status;
     struct task close_task;
@@ -205,8 +206,8 @@ struct store_group *store_group_found(struct store *s, uint64_t gid, struct byte
 void store_group_free(struct store_group **group);
 /* Makes a group that nobody can name, without an entry; it is there when the next commit is durable. -EEXIST,
  * -ENAMETOOLONG, -EINVAL, -EIO. */
-int store_group_hide(struct store *s, const struct store_group_options *o,
-                     struct store_group **ret) __attribute__((warn_unused_result));
+int store_group_hide(struct store *s, const struct store_group_options *o, struct store_group **ret)
+    __attribute__((warn_unused_result));
 /* Puts the record that gives it its names; show: that is durable. */
 void store_group_put_names(struct store *s, struct store_group *g);
 void store_group_show(struct store_group *g);

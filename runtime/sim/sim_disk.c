@@ -310,6 +310,11 @@ void sim_disk_fail_next(struct sim_disk *disk, enum disk_op op, int error)
     disk->fail_next[op] = error;
 }
 
+void sim_disk_fail_none(struct sim_disk *disk)
+{
+    memset(disk->fail_next, 0, sizeof disk->fail_next);
+}
+
 static int flip_in(struct sim_image *image, uint64_t offset, uint8_t mask)
 {
     uint8_t byte;

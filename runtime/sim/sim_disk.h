@@ -81,6 +81,8 @@ void sim_disk_set_faults(struct sim_disk *disk, const struct sim_disk_faults *fa
 void sim_disk_set_capacity(struct sim_disk *disk, uint64_t capacity);
 /* The next request of this kind to be performed ends with error. */
 void sim_disk_fail_next(struct sim_disk *disk, enum disk_op op, int error);
+/* None of those that were told and have not happened. */
+void sim_disk_fail_none(struct sim_disk *disk);
 /* Turns the bits of mask in one byte, stored and cached; -ENOENT, or -EINVAL past the end. */
 int sim_disk_flip(struct sim_disk *disk, const char *path, uint64_t offset, uint8_t mask)
     __attribute__((warn_unused_result));

@@ -19,13 +19,12 @@ static void go_down(struct store_world *w)
     }
 }
 
-static void live(struct store_world *w, struct run *run)
+static void live(struct store_world *w)
 {
+    struct run *run = w->run;
     for (unsigned life = 0; life < LIVES && !run->failed; life++) {
         world_start(w);
-        uint64_t steps = prng_below(&w->prng, STEPS_A_LIFE);
-        for (uint64_t i = 0; i < steps && !run->failed; i++)
-            world_step(w);
+        world_steps(w, prng_below(&w->prng, STEPS_A_LIFE));
         if (!run->failed)
             go_down(w);
     }
@@ -43,20 +42,19 @@ static void live(struct store_world *w, struct run *run)
 
 void scenario_store_crashes(struct run *run)
 {
-    struct store_world w;
-    world_init(&w, run);
-    live(&w, run);
+    static struct store_world w;
+    world_init(&w, run, &world_shapes[prng_below(run->prng, world_shape_count)]);
+    live(&w);
     world_done(&w);
 }
 
 void scenario_store_tables(struct run *run)
 {
-    struct store_world w;
-    world_init(&w, run);
-    w.many_subjects = true;
+    static struct store_world w;
+    world_init(&w, run, &world_many_subjects);
     w.options.section_bytes = 512;
     w.options.tables_bytes = 16 << 10;
     w.options.idle_ms = 3;
-    live(&w, run);
+    live(&w);
     world_done(&w);
 }

@@ -41,9 +41,13 @@ const struct scenario scenarios[] = {
     ROW(store_actor, scenario_store_actor,
         "writers on several workers and one store: what was acknowledged is read again"),
     STORE(store_crashes, scenario_store_crashes,
-          "a store is killed and loses power: what was acknowledged is there"),
+          "work of all shapes, kills and lost power: what was acknowledged is there"),
     STORE(store_tables, scenario_store_tables,
           "the same with more subjects than the tables in memory hold: flushes and merges"),
+    STORE(store_every_crash, scenario_store_every_crash,
+          "a short life that ends at every single operation of the disk, and so does its recovery"),
+    STORE(store_faults, scenario_store_faults,
+          "a disk that fails, fills up and stalls: nothing that was acknowledged is lost"),
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

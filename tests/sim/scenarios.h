@@ -24,6 +24,12 @@ void scenario_splits(struct run *run);
 void scenario_store_crashes(struct run *run);
 void scenario_store_tables(struct run *run);
 
+/* scenario_store_every.c */
+void scenario_store_every_crash(struct run *run);
+
+/* scenario_store_faults.c */
+void scenario_store_faults(struct run *run);
+
 /* scenario_store_actor.c */
 void scenario_store_actor(struct run *run);
 

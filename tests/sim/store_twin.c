@@ -56,8 +56,8 @@ struct group *twin_group(struct twin *t)
 
 /* --- comparing ------------------------------------------------------------------------------------------ */
 
-static bool compare_states(struct twin *t, struct group *group, struct msglog *log,
-                           uint64_t subjects, char *why, size_t size)
+static void compare_states(struct twin *t, struct group *group, struct msglog *log,
+                           uint64_t subjects, struct twin_comparison *c)
 {
     struct msglog_state a;
     struct msglog_state b;
@@ -72,15 +72,14 @@ static bool compare_states(struct twin *t, struct group *group, struct msglog *l
         a.subjects == b.subjects && a.deleted == b.deleted && a.hash == b.hash &&
         x.applied == y.applied && x.time_ns == y.time_ns &&
         group_state_hash(t->group) == group_state_hash(group))
-        return true;
-    snprintf(why, size,
+        return;
+    snprintf(c->why, sizeof c->why,
              "states differ: msgs %" PRIu64 " %" PRIu64 ", first %" PRIu64 " %" PRIu64
              ", last %" PRIu64 " %" PRIu64 ", subjects %" PRIu64 " %" PRIu64 ", applied %" PRIu64
              " %" PRIu64 ", hashes of messages %s, of groups %s",
              a.msgs, b.msgs, a.first_seq, b.first_seq, a.last_seq, b.last_seq, a.subjects,
              b.subjects, x.applied, y.applied, a.hash == b.hash ? "equal" : "differ",
              group_state_hash(t->group) == group_state_hash(group) ? "equal" : "differ");
-    return false;
 }
 
 static bool same_message(const struct stored *a, const struct stored *b)
@@ -88,55 +87,67 @@ static bool same_message(const struct stored *a, const struct stored *b)
     return a->seq == b->seq && a->time_ns == b->time_ns && bytes_equal(a->body, b->body);
 }
 
-/* The message of one sequence, and what its subject has. */
-static int compare_message(struct twin *t, struct msglog *log, uint64_t seq, char *why, size_t size)
+/* What a log said, against what its twin said: whether it is to be compared, too. */
+static bool is_comparable(struct twin_comparison *c, int twin, int log, const char *what)
 {
-    struct stored a;
-    struct stored b;
-    int x = msglog_read(t->log, seq, &a);
-    int y = msglog_read(log, seq, &b);
+    bool unreadable = log == -EBADMSG || log == -EIO;
+    if (twin == 0 && unreadable && c->may_lack)
+        c->unreadable++;
+    else if (twin != log)
+        snprintf(c->why, sizeof c->why, "%s of %" PRIu64 ": status %d %d", what, c->cursor, twin,
+                 log);
+    return twin == 0 && log == 0;
+}
+
+static int compare_subject(struct twin *t, struct msglog *log, struct bytes subject,
+                           struct twin_comparison *c)
+{
+    struct subject_totals a;
+    struct subject_totals b;
+    int x = msglog_subject(t->log, subject, &a);
+    int y = msglog_subject(log, subject, &b);
     if (y == -EAGAIN)
         return y;
-    if (x != y || (x == 0 && !same_message(&a, &b))) {
-        snprintf(why, size, "message %" PRIu64 " differs: status %d %d", seq, x, y);
-        return 0;
-    }
-    if (x != 0)
-        return 0;
-    struct subject_totals i;
-    struct subject_totals j;
-    x = msglog_subject(t->log, a.message.subject, &i);
-    y = msglog_subject(log, a.message.subject, &j);
-    if (y == -EAGAIN)
-        return y;
-    if (x != y || i.msgs != j.msgs || i.first_seq != j.first_seq || i.last_seq != j.last_seq)
-        snprintf(why, size,
-                 "subject of %" PRIu64 " differs: status %d %d, msgs %" PRIu64 " %" PRIu64
-                 ", first %" PRIu64 " %" PRIu64 ", last %" PRIu64 " %" PRIu64,
-                 seq, x, y, i.msgs, j.msgs, i.first_seq, j.first_seq, i.last_seq, j.last_seq);
+    if (is_comparable(c, x, y, "subject") &&
+        (a.msgs != b.msgs || a.first_seq != b.first_seq || a.last_seq != b.last_seq))
+        snprintf(c->why, sizeof c->why,
+                 "subject of %" PRIu64 " differs: msgs %" PRIu64 " %" PRIu64 ", first %" PRIu64
+                 " %" PRIu64 ", last %" PRIu64 " %" PRIu64,
+                 c->cursor, a.msgs, b.msgs, a.first_seq, b.first_seq, a.last_seq, b.last_seq);
     return 0;
 }
 
-int twin_compare(struct twin *t, struct group *group, struct msglog *log, uint64_t *cursor,
-                 char *ret_why, size_t why_size)
+/* The message of one sequence, and what its subject has. */
+static int compare_message(struct twin *t, struct msglog *log, struct twin_comparison *c)
 {
-    ret_why[0] = 0;
+    struct stored a;
+    struct stored b;
+    int x = msglog_read(t->log, c->cursor, &a);
+    int y = msglog_read(log, c->cursor, &b);
+    if (y == -EAGAIN)
+        return y;
+    if (is_comparable(c, x, y, "message") && !same_message(&a, &b))
+        snprintf(c->why, sizeof c->why, "message %" PRIu64 " differs", c->cursor);
+    return x == 0 && c->why[0] == 0 ? compare_subject(t, log, a.message.subject, c) : 0;
+}
+
+int twin_compare(struct twin *t, struct group *group, struct msglog *log, struct twin_comparison *c)
+{
     struct msglog_state state;
     msglog_state(t->log, &state);
-    if (*cursor == 0) {
+    if (c->cursor == 0) {
         uint64_t subjects;
         int status = msglog_subject_count(log, &subjects);
         if (status != 0)
             return status;
-        if (!compare_states(t, group, log, subjects, ret_why, why_size))
-            return 0;
-        *cursor = state.msgs == 0 ? UINT64_MAX : state.first_seq;
+        compare_states(t, group, log, subjects, c);
+        c->cursor = state.msgs == 0 ? UINT64_MAX : state.first_seq;
     }
-    for (unsigned i = 0; i < SEQS_A_STEP && *cursor != UINT64_MAX; i++) {
-        int status = compare_message(t, log, *cursor, ret_why, why_size);
-        if (status != 0 || ret_why[0] != 0)
+    for (unsigned i = 0; i < SEQS_A_STEP && c->cursor != UINT64_MAX && c->why[0] == 0; i++) {
+        int status = compare_message(t, log, c);
+        if (status != 0)
             return status;
-        *cursor = *cursor < state.last_seq ? *cursor + 1 : UINT64_MAX;
+        c->cursor = c->cursor < state.last_seq ? c->cursor + 1 : UINT64_MAX;
     }
     return 0;
 }

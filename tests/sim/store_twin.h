@@ -18,9 +18,16 @@ void twin_apply(struct twin *t, const struct entry *e, struct applied *ret);
 struct msglog *twin_log(struct twin *t);
 struct group *twin_group(struct twin *t);
 
-/* One look-up of a comparison between two logs; -EAGAIN as all look-ups. NULL in *ret_why: they agree so far;
- * the comparison goes on from *cursor, which is 0 at first, and is over when it is UINT64_MAX. */
-int twin_compare(struct twin *t, struct group *group, struct msglog *log, uint64_t *cursor,
-                 char *ret_why, size_t why_size);
+/* A comparison of all that two logs say. */
+struct twin_comparison {
+    bool may_lack;       /* a message may be unreadable: that is counted, and no difference */
+    uint64_t cursor;     /* 0 at first; UINT64_MAX: over */
+    uint64_t unreadable; /* messages */
+    char why[512];       /* how they differ; "": they do not, so far */
+};
+
+/* One look-up of it; -EAGAIN as all look-ups. */
+int twin_compare(struct twin *t, struct group *group, struct msglog *log, struct twin_comparison *c)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -29,6 +29,7 @@ struct store_run {
     unsigned failed;
     int error;
     unsigned lost; /* calls */
+    unsigned busy; /* turns after which there was more to do at once */
 };
 
 /* --- life ----------------------------------------------------------------------------------------- */
@@ -65,10 +66,11 @@ static inline void store_run_init(struct store_run *r, uint64_t seed)
     };
 }
 
-/* One turn, and then what is due of the disk, or of time. false: nothing is to be done. */
+/* One turn, and then what is due of the disk, or of time; a busy store does not keep these waiting for ever.
+ * false: nothing is to be done. */
 static inline bool store_run_step(struct store_run *r)
 {
-    if (store_turn(r->store, r->disk.now_ns / 1000000))
+    if (store_turn(r->store, r->disk.now_ns / 1000000) && ++r->busy % 64 != 0)
         return true;
     uint64_t due_ms = store_due_ms(r->store);
     uint64_t due_ns = due_ms >= UINT64_MAX / 1000000 ? UINT64_MAX : due_ms * 1000000;

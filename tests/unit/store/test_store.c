@@ -178,6 +178,55 @@ static void a_group_that_is_being_deleted_answers_and_takes_nothing(void **state
     store_run_done(&r);
 }
 
+/* What the journal still has of a group that is gone is of nobody else. */
+static void the_number_of_a_deleted_group_is_never_given_again(void **state)
+{
+    struct store_run r;
+    begin(&r);
+    struct store_group *g = store_run_make_group(&r, "S");
+    uint64_t gid = store_group_gid(g);
+    for (int i = 1; i <= 3; i++)
+        assert_int_equal(store_run_publish(&r, g, "s", "of the first"), i);
+    assert_int_equal(store_run_delete(&r, g), 0);
+    store_run_crash(&r, SIM_CRASH_WORST);
+    assert_int_equal(store_run_open(&r), 0);
+    g = store_run_make_group(&r, "S");
+    assert_true(store_group_gid(g) > gid);
+    store_run_crash(&r, SIM_CRASH_WORST);
+    assert_int_equal(store_run_open(&r), 0);
+    assert_int_equal(store_run_count(&r, store_run_find(&r, "S")), 0);
+    assert_int_equal(r.lost, 0);
+    store_run_done(&r);
+}
+
+static int never_over(struct store_look *look, struct group *group, struct msglog *log)
+{
+    return -EINPROGRESS;
+}
+
+/* The deletion waits for the look-up; the drain has to wait for the deletion. */
+static void a_group_whose_deletion_is_under_way_is_whole_after_a_crash(void **state)
+{
+    struct store_run r;
+    begin(&r);
+    struct store_group *g = store_run_make_group(&r, "S");
+    struct store_group *other = store_run_make_group(&r, "T");
+    assert_int_equal(store_run_publish(&r, g, "s", "one"), 1);
+    struct store_look look = {.run = never_over};
+    store_look(r.store, g, &look);
+    struct store_run_delete d = {.d = {.group = g, .done = store_run_deleted}};
+    d.d.context = &d;
+    store_delete(r.store, &d.d);
+    store_run_publish_much(&r, other, 300000);
+    assert_false(d.over);
+    store_run_crash(&r, SIM_CRASH_WORST);
+    assert_int_equal(store_run_open(&r), 0);
+    g = store_run_find(&r, "S");
+    assert_false(store_group_damaged(g));
+    assert_true(store_run_has(&r, g, 1, "one"));
+    store_run_done(&r);
+}
+
 /* --- entries -------------------------------------------------------------------------------------- */
 
 static void an_entry_is_answered_once_it_is_durable(void **state)
@@ -668,6 +717,8 @@ int main(void)
         cmocka_unit_test(a_configuration_that_is_none_makes_no_group),
         cmocka_unit_test(a_deleted_group_is_gone_with_its_messages),
         cmocka_unit_test(a_group_that_is_being_deleted_answers_and_takes_nothing),
+        cmocka_unit_test(the_number_of_a_deleted_group_is_never_given_again),
+        cmocka_unit_test(a_group_whose_deletion_is_under_way_is_whole_after_a_crash),
         cmocka_unit_test(an_entry_is_answered_once_it_is_durable),
         cmocka_unit_test(an_answer_never_comes_from_inside_the_append),
         cmocka_unit_test(entries_of_a_group_are_answered_in_their_order),
