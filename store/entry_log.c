@@ -84,6 +84,7 @@ struct entry entry_log_entry(const struct entry_log *log, uint64_t gid, uint64_t
         .term = l->term,
         .kind = (enum entry_kind)l->kind,
         .flags = l->flags,
+        .seal = l->seal,
         .time_ns = l->time_ns,
         .body = {l->body, l->body_size},
         .body_hash = l->body_hash,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* entry_log.h -- the entries of a group since its last checkpoint: what the journal holds of it.
  *
- * Idea        A ring by index. Two borders move through it: up to `durable` the disk has them (or, for
- *             a group with the relaxed policy, they are queued), up to `applied` they are in the state.
- *             The entries stay until a checkpoint covers them, since they may have to be carried forward.
+ * Idea        A ring by index. Two borders move through it: up to `durable` the disk has them (or,
+ *             for a group with the relaxed policy, they are queued), up to `applied` they are in
+ *             the state. The entries stay until a checkpoint covers them, since they may have to be
+ *             carried forward.
  *
  *                 base            applied          durable            end
  *                 | in the state   | to be applied  | on their way     |
@@ -30,6 +31,7 @@ struct logged {
     uint32_t term;
     uint8_t kind;
     uint8_t flags;
+    uint8_t seal; /* enum entry_seal: what body is, and what it is to be when it is carried */
 };
 
 /* Zeroed but for `base`: empty. */

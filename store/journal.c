@@ -336,10 +336,7 @@ static inline int put(struct journal *j, struct journal_member *member, const st
     j->position += size;
     j->used += size;
     j->open->records++;
-    if (e->seal == ENTRY_TO_SEAL) {
-        CHECK(!entry_kind_is_transient(e->kind));
-        j->open->to_seal++;
-    }
+    j->open->to_seal += e->seal == ENTRY_TO_SEAL;
     count_record(&slot->footer, e->index, entry_kind_is_transient(e->kind));
     if (!copy)
         count_entry(j, slot, e);

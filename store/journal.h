@@ -125,8 +125,7 @@ struct journal_place {
     uint64_t position; /* of the record */
 };
 
-/* Takes the entry behind all earlier ones; e->body is copied, body_hash must be right. One of a
- * transient kind is not sealed: (index, term) does not name it. 0;
+/* Takes the entry behind all earlier ones; e->body is copied, body_hash must be right. 0;
  * -EAGAIN: no file is ready to take it (drain, or wait for `ready`); -EMSGSIZE: it can not fit a
  * file; -EIO: the journal has failed. A COPY is appended by journal_copy. */
 int journal_append(struct journal *j, struct journal_member *member, const struct entry *e,

@@ -11,9 +11,12 @@ struct buffer;
 
 #define GROUP_NAME_MAX 1024u
 
+enum group_flag { GROUP_COMPRESSED = 1u << 0 /* new chunks are */ };
+
 struct group_record {
     uint8_t form;         /* enum msglog_form */
     uint8_t sync;         /* enum store_sync */
+    uint8_t flags;        /* enum group_flag */
     uint64_t incarnation; /* of this name: higher than that of every earlier group of it */
     struct bytes account;
     struct bytes name;

@@ -27,7 +27,7 @@
 #define RECORD_COPY_SIZE 16u     /* what the header of a copy is longer */
 #define RECORD_MAGIC 0x524c594du /* "MYLR", in the seed of header hashes */
 #define RECORD_VERSION 1
-#define RECORD_SEAL_SIZE 24u
+#define RECORD_SEAL_SIZE 32u
 
 enum record_form {
     RECORD_SEALED = 1u << 0,
