@@ -12,6 +12,7 @@
 #include "store/store_erase.h"
 #include "store/store_fill.h"
 #include "store/store_pin.h"
+#include "store/store_repair.h"
 #include "store/store_rewrite.h"
 #include "store/store_scrub.h"
 #include "store/store_state.h"
@@ -94,9 +95,9 @@ struct store *store_new(const struct store_options *options)
     s->idle_due_ms = s->round.due_ms = UINT64_MAX;
     s->pages = pages_new(s->options.disk, s->options.memory_bytes / 2);
     struct link *lists[] = {
-        &s->to_apply,        &s->with_entries, &s->to_load, &s->looks_ready, &s->commits_next,
-        &s->commits_running, &s->deletes,      &s->trash,   &s->rewrites,    &s->to_compact,
-        &s->to_scrub,        &s->erasing,      &s->pins,    &s->fills};
+        &s->to_apply,        &s->with_entries, &s->to_load,   &s->looks_ready, &s->commits_next,
+        &s->commits_running, &s->deletes,      &s->trash,     &s->rewrites,    &s->to_compact,
+        &s->to_scrub,        &s->erasing,      &s->supplying, &s->pins,        &s->fills};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         list_init(lists[i]);
     store_drain_init(s);
@@ -201,6 +202,7 @@ bool store_turn(struct store *s, uint64_t now_ms)
     more |= store_compact_slice(s);
     store_scrub_slice(s);
     store_erase_slice(s);
+    store_repair_slice(s);
     more |= store_tables_slice(s);
     more |= store_delete_slice(s);
     if (!s->closing) {
@@ -238,8 +240,8 @@ bool store_nothing_under_way(const struct store *s)
     return !s->committing && store_trash_idle(s) && s->loading == 0 && list_empty(&s->to_apply) &&
            list_empty(&s->looks_ready) && list_empty(&s->deletes) && list_empty(&s->rewrites) &&
            list_empty(&s->to_compact) && s->leftovers == NULL && store_scrub_idle(s) &&
-           store_erase_idle(s) && store_tables_idle(s) && store_drain_idle(s) &&
-           ledger_idle(s->ledger);
+           store_erase_idle(s) && store_repair_idle(s) && store_tables_idle(s) &&
+           store_drain_idle(s) && ledger_idle(s->ledger);
 }
 
 bool store_idle(const struct store *s)

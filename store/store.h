@@ -191,6 +191,33 @@ struct store_erased {
 };
 void store_erased(struct store *s, struct store_group *g, struct store_erased *wait);
 
+/* --- repair ------------------------------------------------------------------------------------------ */
+
+/* The first range of the group's messages, at or after from, that are known to be unreadable. The group is
+ * loaded: after a look-up. false: there is none. */
+bool store_missing(const struct store_group *g, uint64_t from, uint64_t *ret_first,
+                   uint64_t *ret_last);
+
+/* A message to take the place of one that is missing. index, term and time are those of its entry; if the
+ * header of the damaged record is whole, that one's count. done, perhaps at once: 0: it is durable; -ENOENT:
+ * it is not missing; -EBADMSG: it is not the message that was there; -EACCES: nothing is left to compare it
+ * with, and it is not of a committed state; -EEXIST, -EAGAIN (many are under way), -ECANCELED, -EIO. */
+struct store_supply {
+    uint64_t seq;
+    uint64_t index;
+    uint32_t term;
+    bool committed; /* it comes from a committed state of a peer */
+    int64_t time_ns;
+    struct bytes body; /* borrowed until done: message.h */
+    void (*done)(struct store_supply *supply, int status);
+    void *context;
+    struct link link; /* the store's, like those below */
+    uint64_t body_hash;
+    bool known; /* by the damaged record's header */
+    bool taken;
+};
+void store_supply(struct store *s, struct store_group *g, struct store_supply *supply);
+
 /* --- look-ups ---------------------------------------------------------------------------------------- */
 
 /* run is called, maybe several times, with the group loaded; it looks up what it wants in the group and

@@ -19,6 +19,7 @@
 #include "store/msglog_file.h"
 #include "store/store_erase.h"
 #include "store/store_lost.h"
+#include "store/store_repair.h"
 #include "store/store_snapshot.h"
 #include "store/store_spill.h"
 #include "store/store_state.h"
@@ -60,6 +61,8 @@ static struct store_group *group_alloc(struct store *s, uint64_t gid, const stru
     list_init(&g->want_link);
     list_init(&g->compact_link);
     list_init(&g->scrub_link);
+    list_init(&g->supply_link);
+    list_init(&g->supplies);
     list_init(&g->merge_link);
     list_init(&g->looks);
     return g;
@@ -114,6 +117,7 @@ void store_group_free(struct store_group **at)
     entry_log_done(&g->entries);
     store_lost_done(g);
     store_erase_done(g, -ENOENT);
+    store_repair_done(g, -ENOENT);
     free(g->making);
     if (g->loading != NULL) /* the disk has dropped its read */
         free(g->loading->read.at);

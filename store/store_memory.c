@@ -25,8 +25,9 @@ static bool is_settled(const struct store_group *g)
 /* Nothing of it is under way, and nothing is newer than its checkpoint. */
 static bool is_clean(const struct store *s, const struct store_group *g)
 {
-    const struct link *links[] = {&g->apply_link,   &g->entries_link, &g->drain_link, &g->want_link,
-                                  &g->compact_link, &g->merge_link,   &g->scrub_link};
+    const struct link *links[] = {&g->apply_link, &g->entries_link, &g->drain_link,
+                                  &g->want_link,  &g->compact_link, &g->merge_link,
+                                  &g->scrub_link, &g->supply_link};
     for (size_t i = 0; i < sizeof links / sizeof *links; i++)
         if (!list_empty(links[i]))
             return false;

@@ -12,6 +12,7 @@
 #include "store/segment_write.h"
 #include "store/store_erase.h"
 #include "store/store_lost.h"
+#include "store/store_repair.h"
 #include "store/table/seqset.h"
 
 #define REWRITE_CHUNKS 4u /* of one write */
@@ -45,6 +46,7 @@ struct rewrite {
     uint32_t chunk_count;
     uint32_t chunk_capacity;
     struct seqset lost;
+    struct seqset found; /* of what was lost */
 };
 
 static void go_on(struct rewrite *r);
@@ -62,6 +64,7 @@ static void rewrite_free(struct rewrite *r)
     if (r->building)
         chunk_builder_done(&r->builder);
     seqset_done(&r->lost);
+    seqset_done(&r->found);
     free(r->chunks);
     free(r);
 }
@@ -180,14 +183,40 @@ static bool is_alive(const struct rewrite *r, uint64_t seq)
     return msglog_next_live(r->group->log, seq) == seq;
 }
 
+/* Whether somebody has supplied it, and rightly. */
+static bool add_supplied(struct rewrite *r, uint64_t seq)
+{
+    struct chunk_record record;
+    struct store_group *g = r->group;
+    if (!r->options.repair || !store_repair_record(g, seq, &record) || !add_record(r, &record))
+        return false;
+    store_repair_taken(g, seq);
+    (void)seqset_add(&r->found, seq);
+    return true;
+}
+
+/* What was supplied and is alive before seq, where no segment is. */
+static void add_between(struct rewrite *r, uint64_t seq)
+{
+    struct store_group *g = r->group;
+    uint64_t from = r->options.repair ? g->supply_first : UINT64_MAX;
+    while ((from = store_repair_next(g, from)) < seq && from <= g->supply_last) {
+        if (is_alive(r, from))
+            (void)add_supplied(r, from);
+        from++;
+    }
+}
+
 /* What is alive of the segment, and before seq, and did not come. */
 static void miss(struct rewrite *r, uint64_t seq)
 {
     struct store_group *g = r->group;
     uint64_t from = r->expected;
     while ((from = msglog_next_live(g->log, from)) < seq) {
-        (void)seqset_add(&r->lost, from);
-        r->old[r->at].damaged = true;
+        if (!add_supplied(r, from)) {
+            (void)seqset_add(&r->lost, from);
+            r->old[r->at].damaged |= !store_lost_has(g, from);
+        }
         from++;
     }
     r->expected = seq;
@@ -208,6 +237,8 @@ static void on_piece(void *context, const struct chunk_place *place, struct byte
 {
     struct rewrite *r = context;
     const struct chunk_walk walk = {.place = *place, .record = on_record, .context = r};
+    if (r->options.repair)
+        store_repair_salvage(r->group, piece);
     if (chunk_walk(&walk, piece) & CHUNK_PART_FRAMES)
         r->old[r->at].damaged = true;
     go_on(r);
@@ -260,6 +291,8 @@ static void go_on(struct rewrite *r)
     if (r->scan == NULL)
         skip_dead(r);
     bool last = r->scan == NULL && r->at == r->count;
+    if (last && r->count == 0)
+        add_between(r, UINT64_MAX);
     if (last)
         finish_chunk(r);
     uint32_t finished = r->write == NULL ? 0 : segment_write_count(r->write);
@@ -278,7 +311,8 @@ static void go_on(struct rewrite *r)
 void store_rewrite(struct store *s, struct store_group *g, const struct rewrite_options *options)
 {
     struct segments *segments = msglog_segments(g->log);
-    CHECK(g->life == GROUP_LOADED && g->rewrite == NULL && options->count > 0);
+    CHECK(g->life == GROUP_LOADED && g->rewrite == NULL && !g->draining);
+    CHECK(options->count > 0 || options->repair);
     CHECK(options->count <= REWRITE_SEGMENTS_MAX &&
           options->first + options->count <= segments_count(segments));
     struct rewrite *r = calloc(1, sizeof *r);
@@ -289,8 +323,10 @@ void store_rewrite(struct store *s, struct store_group *g, const struct rewrite_
     r->count = options->count;
     for (uint32_t i = 0; i < r->count; i++)
         segments_edge(segments, options->first + i, &r->old[i].edge);
-    msglog_seal(g->log, r->old[r->count - 1].edge.number);
+    if (r->count > 0)
+        msglog_seal(g->log, r->old[r->count - 1].edge.number);
     seqset_init(&r->lost);
+    seqset_init(&r->found);
     g->rewrite = r;
     list_push_back(&s->rewrites, &r->link);
     go_on(r);
@@ -344,6 +380,9 @@ void store_rewrite_swap(struct store *s, struct store_group *g)
     for (uint32_t i = 0; i < r->chunk_count; i++)
         segments_extend(segments, r->number, &r->chunks[i]);
     msglog_seal(g->log, UINT64_MAX);
+    uint64_t seq;
+    for (uint64_t from = 0; seqset_next(&r->found, from, &seq); from = seq + 1)
+        store_lost_remove(g, seq);
     (void)store_lost_add(s, g, &r->lost); /* it is in this checkpoint */
 }
 

@@ -98,9 +98,13 @@ struct store_group {
     uint64_t compact_retry_ms;
     struct seqset *lost;     /* given; sequences that were found to be unreadable; NULL: none */
     struct erasing *erasing; /* given; NULL: nothing erased is in a file */
-    struct link looks;       /* that wait for it to be loaded */
-    uint64_t committed;      /* STORE_SYNC_COMMITTED: index that store_committed has said */
-    uint32_t look_count;     /* look-ups under way, wherever they wait */
+    struct link supply_link; /* in supplying */
+    struct link supplies;    /* messages to be put in the place of lost ones, by sequence */
+    uint64_t supply_first;   /* which of them the rewrite has */
+    uint64_t supply_last;
+    struct link looks;   /* that wait for it to be loaded */
+    uint64_t committed;  /* STORE_SYNC_COMMITTED: index that store_committed has said */
+    uint32_t look_count; /* look-ups under way, wherever they wait */
     struct ledger_read reading;
 };
 
@@ -177,6 +181,7 @@ struct store {
     struct link to_compact;      /* groups to be looked at */
     struct link to_scrub;        /* groups in which something was unreadable */
     struct link erasing;         /* groups' */
+    struct link supplying;       /* groups to which lost messages are supplied */
     struct scrub *scrub;         /* given */
     bool closing;                /* all is in checkpoints: files are being closed */
     unsigned close_step;

@@ -239,29 +239,42 @@ void chunk_record_write(uint64_t gid, const struct chunk_record *r, char *at)
     memcpy(at + CHUNK_RECORD_HEADER_SIZE, r->body.at, r->body.size);
 }
 
-int chunk_record_read(uint64_t gid, struct bytes frame, uint32_t offset, struct chunk_record *ret)
+int chunk_record_header_read(uint64_t gid, struct bytes bytes, struct chunk_record *ret)
 {
-    if (offset > frame.size || frame.size - offset < CHUNK_RECORD_HEADER_SIZE)
+    if (bytes.size < CHUNK_RECORD_HEADER_SIZE)
         return -EBADMSG;
-    const char *at = frame.at + offset;
+    const char *at = bytes.at;
     uint64_t body_hash = get_u64(at + 40);
-    uint32_t size = get_u32(at);
-    if (get_u32(at + RECORD_HASHED) != record_hash(gid, body_hash, at) ||
-        size > frame.size - offset - CHUNK_RECORD_HEADER_SIZE)
+    if (get_u32(at + RECORD_HASHED) != record_hash(gid, body_hash, at))
         return -EBADMSG;
     if (get_u16(at + 6) != RECORD_VERSION)
         return -ENOTSUP;
-    struct chunk_record record = {
+    *ret = (struct chunk_record){
         .seq = get_u64(at + 8),
         .index = get_u64(at + 16),
         .term = get_u32(at + 32),
         .kind = (enum entry_kind)(unsigned char)at[4],
         .flags = (uint8_t)at[5],
         .time_ns = get_i64(at + 24),
-        .body = {at + CHUNK_RECORD_HEADER_SIZE, size},
         .body_hash = body_hash,
     };
-    if (entry_body_hash(gid, record.index, record.term, record.body) != body_hash)
+    return 0;
+}
+
+int chunk_record_read(uint64_t gid, struct bytes frame, uint32_t offset, struct chunk_record *ret)
+{
+    if (offset > frame.size)
+        return -EBADMSG;
+    struct bytes bytes = {frame.at + offset, frame.size - offset};
+    struct chunk_record record;
+    int r = chunk_record_header_read(gid, bytes, &record);
+    if (r != 0)
+        return r;
+    uint32_t size = get_u32(bytes.at);
+    if (size > bytes.size - CHUNK_RECORD_HEADER_SIZE)
+        return -EBADMSG;
+    record.body = (struct bytes){bytes.at + CHUNK_RECORD_HEADER_SIZE, size};
+    if (entry_body_hash(gid, record.index, record.term, record.body) != record.body_hash)
         return -EBADMSG;
     *ret = record;
     return 0;

@@ -162,6 +162,9 @@ static inline size_t chunk_record_size(const struct chunk_record *r)
 
 /* Writes chunk_record_size bytes. */
 void chunk_record_write(uint64_t gid, const struct chunk_record *r, char *at);
+/* Of what may be a record's header, without its body. -EBADMSG: it is none, or damaged. */
+int chunk_record_header_read(uint64_t gid, struct bytes at, struct chunk_record *ret)
+    __attribute__((warn_unused_result));
 /* The record that begins at `offset` of a frame's records, its header and body verified; the body points into
  * the frame. -EBADMSG: there is none, or it is damaged. */
 int chunk_record_read(uint64_t gid, struct bytes frame, uint32_t offset, struct chunk_record *ret)

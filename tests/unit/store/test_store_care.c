@@ -198,6 +198,106 @@ static void a_bad_header_is_mended_from_the_frames(void **state)
     store_run_done(&r);
 }
 
+/* --- repair ---------------------------------------------------------------------------------------------- */
+
+struct supplied {
+    struct store_supply supply;
+    struct buffer body;
+    int status;
+    bool over;
+};
+
+static void on_supplied(struct store_supply *supply, int status)
+{
+    struct supplied *s = supply->context;
+    s->status = status;
+    s->over = true;
+}
+
+static void begin_supply(struct store_run *r, struct store_group *g, struct supplied *s,
+                         uint64_t seq, const char *text, bool committed)
+{
+    *s = (struct supplied){0};
+    const struct message m = {.subject = BYTES("a"), .payload = bytes_of(text)};
+    message_body_write(&m, buffer_room(&s->body, message_body_size(&m)));
+    s->body.size += message_body_size(&m);
+    s->supply = (struct store_supply){.seq = seq,
+                                      .index = seq + 1,
+                                      .term = 1,
+                                      .committed = committed,
+                                      .time_ns = 1,
+                                      .body = buffer_view(&s->body),
+                                      .done = on_supplied};
+    s->supply.context = s;
+    store_supply(r->store, g, &s->supply);
+}
+
+static int supply(struct store_run *r, struct store_group *g, uint64_t seq, const char *text,
+                  bool committed)
+{
+    struct supplied s;
+    begin_supply(r, g, &s, seq, text, committed);
+    store_run_until(r, &s.over);
+    buffer_done(&s.body);
+    return s.status;
+}
+
+static void a_lost_message_comes_back_if_it_is_the_one_that_its_header_names(void **state)
+{
+    struct store_run r;
+    struct store_group *g = filled(&r);
+    rot(&r, "store/g/1/s-", "message 150.", 0);
+    pass(&r, 6 * HOUR_NS);
+    struct store_run_look l;
+    assert_int_equal(store_run_read(&r, g, 150, &l), -EBADMSG);
+    assert_int_equal(supply(&r, g, 151 + 300, "message 451.", true), -ENOENT);
+    uint64_t first;
+    uint64_t last;
+    assert_true(store_missing(g, 0, &first, &last));
+    assert_true(first <= 149 && last >= 151);
+    struct supplied all[3];
+    static const char *const texts[] = {"message 149.", "message 150.", "message 1510"};
+    for (unsigned i = 0; i < 3; i++)
+        begin_supply(&r, g, &all[i], 149 + i, texts[i], true);
+    for (unsigned i = 0; i < 3; i++) {
+        store_run_until(&r, &all[i].over);
+        buffer_done(&all[i].body);
+        assert_int_equal(all[i].status, i == 2 ? -EBADMSG : 0);
+    }
+    assert_int_equal(store_run_read(&r, g, 151, &l), -EBADMSG);
+    restart(&r);
+    g = store_run_find(&r, "S");
+    assert_true(store_run_has(&r, g, 149, "message 149."));
+    assert_true(store_run_has(&r, g, 150, "message 150."));
+    assert_true(store_missing(g, 149, &first, &last));
+    assert_int_equal(first, 151);
+    store_run_settle(&r);
+    assert_int_equal(count_files(&r, "store/quarantine/"), 1);
+    store_run_done(&r);
+}
+
+static void where_no_header_is_left_a_committed_state_is_believed_and_nothing_else(void **state)
+{
+    struct store_run r;
+    struct store_group *g = filled(&r);
+    rot(&r, "store/g/1/s-", "message 150.", 0);
+    pass(&r, 6 * HOUR_NS);
+    struct store_run_look l;
+    uint64_t first;
+    uint64_t last;
+    assert_int_equal(store_run_read(&r, g, 150, &l), -EBADMSG);
+    assert_true(store_missing(g, 0, &first, &last));
+    assert_true(first < 150);
+    char text[32];
+    snprintf(text, sizeof text, "message %u.", (unsigned)first);
+    assert_int_equal(supply(&r, g, first, text, false), 0); /* what is left goes to quarantine */
+    assert_int_equal(supply(&r, g, 150, "message 150.", false), -EACCES);
+    assert_int_equal(supply(&r, g, 150, "message 150.", true), 0);
+    assert_true(store_run_has(&r, g, 150, "message 150."));
+    store_run_settle(&r);
+    store_run_done(&r);
+}
+
 /* --- erase --------------------------------------------------------------------------------------------- */
 
 struct asked {
@@ -319,6 +419,8 @@ int main(void)
         cmocka_unit_test(rot_in_a_frame_is_told_once_as_its_sequences_and_nothing_else_is_lost),
         cmocka_unit_test(what_is_lost_stays_known_after_a_start),
         cmocka_unit_test(a_bad_header_is_mended_from_the_frames),
+        cmocka_unit_test(a_lost_message_comes_back_if_it_is_the_one_that_its_header_names),
+        cmocka_unit_test(where_no_header_is_left_a_committed_state_is_believed_and_nothing_else),
         cmocka_unit_test(what_was_erased_from_the_journal_is_in_no_file),
         cmocka_unit_test(what_was_erased_from_a_segment_is_in_no_file),
         cmocka_unit_test(erasing_goes_on_after_a_crash_at_any_step),
