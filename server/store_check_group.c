@@ -332,6 +332,22 @@ static void check_run(struct store_tool *t, const struct view_group *g, const st
         (void)close(c.fd); /* it was read only */
 }
 
+/* --- sections in a file ------------------------------------------------------------------------------------------- */
+
+static void check_spill(struct store_tool *t, const struct view_group *g)
+{
+    for (int i = 0; i < 2; i++) {
+        char file[FILE_NAME_SIZE];
+        file_name(g->gid, "xy"[i], g -> spill_number, file);
+        if (g->spill_body != NULL && g->spill_status[i] != 0)
+            tool_found(
+                t, FINDING_MENDABLE, file, 0, 0,
+                "%s. It is one of two copies of the state of %s; the other one is whole, and "
+                "`repair` makes this one anew from it.",
+                tool_why(g->spill_status[i]), view_group_title(&t->view, g->gid));
+    }
+}
+
 /* --- a group ------------------------------------------------------------------------------------------------------ */
 
 static bool checkpoint_is_readable(struct store_tool *t, const struct view_group *g)
@@ -374,6 +390,7 @@ void tool_check_group(struct store_tool *t, const struct view_group *g)
 {
     if (!checkpoint_is_readable(t, g))
         return;
+    check_spill(t, g);
     struct group_check c = {.tool = t, .group = g};
     struct bytes dead = g->checkpoint.sections[CHECKPOINT_DEAD];
     seqset_init(&c.dead);
@@ -402,7 +419,9 @@ static bool is_named(const struct view_group *g, char kind, uint64_t number)
         for (uint32_t i = 0; i < g->segment_count; i++)
             if (g->segments[i].number == number)
                 return true;
-    if (kind != 's')
+    if (kind != 's' && g->spill_body != NULL && number == g->spill_number)
+        return true;
+    if (kind == 'x')
         for (uint32_t i = 0; i < g->run_count; i++)
             if (g->runs[i].number == number)
                 return true;

@@ -3,6 +3,7 @@
  *
  *     a super block          written anew, as a start does
  *     a copy of the ledger   what it lacks is taken from the other one, as a start does
+ *     a copy of a state      likewise
  *     a chunk                header, index and footer made anew from its frames: into a new file that takes
  *                            the place of the old one, which goes to quarantine
  *     nobody's files         go to quarantine
@@ -176,6 +177,60 @@ static void on_stray(struct store_tool *t, const char *file)
         printf("not repaired: %s: %s\n", file, tool_why(status));
 }
 
+/* The new file takes the place of the old one, if there is one. */
+static int replace(struct store_tool *t, const char *file, const char *path, const char *made)
+{
+    int status = access(path, F_OK) == 0 ? to_quarantine(t, file) : 0;
+    if (status == 0 && rename(made, path) != 0)
+        status = -errno;
+    char folder[VIEW_PATH_MAX];
+    (void)snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    return status == 0 ? sync_folder(folder) : status;
+}
+
+/* --- a copy of a group's state -------------------------------------------------------------------------------------- */
+
+static int write_file(const char *path, const char *at, uint64_t size)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    int status = 0;
+    for (uint64_t done = 0; status == 0 && done < size;) {
+        ssize_t moved = write(fd, at + done, size - done);
+        if (moved < 0 && errno != EINTR)
+            status = -errno;
+        done += moved > 0 ? (uint64_t)moved : 0;
+    }
+    if (status == 0 && fsync(fd) != 0)
+        status = -errno;
+    if (close(fd) != 0 && status == 0)
+        status = -errno;
+    return status;
+}
+
+static void repair_spill(struct store_tool *t, const struct view_group *g)
+{
+    for (int i = 0; i < 2 && g->spill_body != NULL; i++) {
+        char file[64];
+        char path[VIEW_PATH_MAX];
+        char made[VIEW_PATH_MAX + 8];
+        if (g->spill_status[i] == 0)
+            continue;
+        (void)snprintf(file, sizeof file, "g/%llu/%c-%08llu", (unsigned long long)g->gid, "xy"[i],
+                       (unsigned long long)g -> spill_number);
+        (void)snprintf(path, sizeof path, "%s/%s", t->view.path, file);
+        (void)snprintf(made, sizeof made, "%s.mended", path);
+        int status = write_file(made, g->spill_body, g->spill_size);
+        if (status == 0)
+            status = replace(t, file, path, made);
+        if (status == 0)
+            repaired(t, file, "taken from the other copy.");
+        else
+            printf("not repaired: %s: %s\n", file, tool_why(status));
+    }
+}
+
 /* --- segments ----------------------------------------------------------------------------------------------------- */
 
 struct mend_segment {
@@ -247,17 +302,6 @@ static int walk(struct mend_segment *m, const struct view_group *g, const struct
     return status;
 }
 
-/* The new file takes the place of the old one. */
-static int replace(struct store_tool *t, const char *file, const char *path, const char *made)
-{
-    int status = to_quarantine(t, file);
-    if (status == 0 && rename(made, path) != 0)
-        status = -errno;
-    char folder[VIEW_PATH_MAX];
-    (void)snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
-    return status == 0 ? sync_folder(folder) : status;
-}
-
 static void repair_segment(struct store_tool *t, const struct view_group *g,
                            const struct segment_edge *edge)
 {
@@ -306,9 +350,11 @@ int tool_repair(struct store_tool *t)
     int status = repair_super(t);
     if (status != 0)
         return cannot(t, "the super block", status);
-    for (uint32_t i = 0; i < v->group_count; i++)
+    for (uint32_t i = 0; i < v->group_count; i++) {
+        repair_spill(t, &v->groups[i]);
         for (uint32_t n = 0; n < v->groups[i].segment_count; n++)
             repair_segment(t, &v->groups[i], &v->groups[i].segments[n]);
+    }
     tool_visit_strays(t, on_stray);
     status = repair_ledger(t);
     if (status != 0)

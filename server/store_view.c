@@ -30,6 +30,7 @@ static void group_done(struct view_group *g)
 {
     free(g->record_body);
     free(g->checkpoint_body);
+    free(g->spill_body);
     free(g->segments);
     free(g->runs);
     free(g->trash);
@@ -233,11 +234,13 @@ static char *copy_of(struct bytes body)
     return at;
 }
 
-static void take_checkpoint(struct view_group *g, struct bytes body)
+static void take_checkpoint(struct store_view *v, struct view_group *g, struct bytes body)
 {
     g->checkpoint_body = copy_of(body);
     g->checkpoint_status =
         checkpoint_read((struct bytes){g->checkpoint_body, body.size}, &g->checkpoint);
+    if (g->checkpoint_status == 0)
+        g->checkpoint_status = view_read_spill(v, g);
     if (g->checkpoint_status != 0)
         return;
     g->segments_status = read_edges(g);
@@ -258,7 +261,7 @@ static void take_record(struct store_view *v, const struct ledger_record *r, boo
     struct view_group *g = group_for(v, r->gid);
     g->doubtful |= doubtful;
     if (r->kind == LEDGER_CHECKPOINT) {
-        take_checkpoint(g, r->body);
+        take_checkpoint(v, g, r->body);
         return;
     }
     g->record_body = copy_of(r->body);

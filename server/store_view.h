@@ -46,7 +46,12 @@ struct view_group {
     uint32_t segment_count;
     struct view_run *runs; /* given */
     uint32_t run_count;
-    uint64_t *trash; /* given: numbers of files that may be there and are not wanted */
+    uint64_t
+        spill_number; /* of the file, in two copies, that large sections of the checkpoint lie in */
+    uint64_t spill_size;
+    char *spill_body;    /* given; NULL: there is none, or neither copy is right */
+    int spill_status[2]; /* of the copies x and y */
+    uint64_t *trash;     /* given: numbers of files that may be there and are not wanted */
     uint32_t trash_count;
 };
 
@@ -105,6 +110,8 @@ void view_done(struct store_view *v);
 void view_read_super(struct store_view *v);
 /* With a super block; flags: DISK_OPEN_WRITE for who will mend. */
 void view_read_ledger(struct store_view *v, uint32_t flags);
+/* The sections of its checkpoint that lie in a file. 0, also when there are none; -EBADMSG, ... */
+int view_read_spill(struct store_view *v, struct view_group *g) __attribute__((warn_unused_result));
 /* With a ledger. */
 void view_read_journal(struct store_view *v);
 

@@ -193,6 +193,7 @@ int main(int argc, char **argv)
                                        .seed = 1,
                                        .uuid = "a store to check",
                                        .journal_file_bytes = 1 << 20,
+                                       .section_bytes = 64, /* so that state lies in files */
                                        .context = &m};
     open_store(&m);
     for (unsigned i = 0; i < STREAMS; i++)

@@ -166,6 +166,17 @@ def case(base, name, kind, change, code, says, mends):
         expect(name, again == 1, f"repair made a loss unseen:\n{text}{after}")
 
 
+def copies_of_a_state(base):
+    """Files x-N and y-N of one number: sections that are too large for the ledger."""
+    names = os.listdir(os.path.join(base, "clean", "g", "1"))
+    number = [name[2:] for name in names if name.startswith("y-")][-1]
+    x, y = f"g/1/x-{number}", f"g/1/y-{number}"
+    case(base, "one copy of a state", "clean", flip(x, 40), 1, [rf"mendable: {x}: its checksum is wrong"], True)
+    case(base, "one copy of a state missing", "clean", remove(y), 1, [rf"mendable: {y}: it is not there"], True)
+    case(base, "both copies of a state", "clean", both(flip(x, 40), flip(y, 60)), 1,
+         [r"DAMAGED: ledger: the checkpoint of stream ORDERS of account A .*can not be read"], False)
+
+
 def parts_of_a_chunk(base):
     index, end = first_chunk(os.path.join(base, "clean"))
     where = rf"mendable: g/1/s-00000000, bytes 0 to {end - 1}: a chunk's "
@@ -211,10 +222,11 @@ def main():
         subprocess.run([MAKE, os.path.join(base, "crash"), "crash"], check=True, timeout=60)
         for one in CASES:
             case(base, *one)
+        copies_of_a_state(base)
         parts_of_a_chunk(base)
         refuses(base)
         dumps(base)
-    print(f"{len(CASES) + 11} cases, {len(set(failures))} failed")
+    print(f"{len(CASES) + 14} cases, {len(set(failures))} failed")
     return 1 if failures else 0
 
 
