@@ -24,8 +24,8 @@
 struct rewrite_options {
     uint32_t first; /* place of the first in the group's list */
     uint32_t count; /* 0, with repair: the place before it */
-    bool zero; /* the old files hold what is erased */
-    bool repair; /* with what the group was supplied */
+    bool zero;      /* the old files hold what is erased */
+    bool repair;    /* with what the group was supplied */
     /* 0: durable; -ECANCELED: the group goes, or the store; else what the disk said. */
     void (*done)(struct store *s, struct store_group *g, int status);
 };
