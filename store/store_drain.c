@@ -532,7 +532,7 @@ static void job_over(struct store *s, struct drain_job *job)
         subjects_flush_end(&job->snapshot.flush, true);
     store_entries_cover(s, g, c->applied);
     job->wanted = false;
-    bool swapped = job->rewrite != NULL;
+    bool swapped = job->rewrite != NULL && job->rewrite == g->rewrite; /* a failed store drops it */
     job_free(job);
     if (swapped)
         store_rewrite_over(s, g);
@@ -623,11 +623,30 @@ static bool flush_slice(struct store *s, struct drain *d)
     return true;
 }
 
+/* The store has failed: what is under way comes to its end, and nothing comes of it. */
+static bool wind_up(struct store *s, struct drain *d)
+{
+    if (d->step == DRAIN_IDLE || d->step == DRAIN_COMMIT)
+        return false;
+    for (struct link *l = d->jobs.next; l != &d->jobs; l = l->next) {
+        struct drain_job *job = LIST_ENTRY(l, struct drain_job, link);
+        if (is_building(job)) {
+            job_give_up(job, -EIO);
+            return true;
+        }
+        if (job->flushing && flush_tables(s, job))
+            return true;
+    }
+    if (d->building == 0)
+        drain_end(s, d, -EIO);
+    return false;
+}
+
 bool store_drain_slice(struct store *s)
 {
     struct drain *d = s->drain;
     if (s->failed)
-        return false;
+        return wind_up(s, d);
     switch (d->step) {
     case DRAIN_IDLE: drain_begin(s, d); return d->step != DRAIN_IDLE;
     case DRAIN_GROUPS: return groups_slice(s, d);

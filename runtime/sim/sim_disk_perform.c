@@ -228,15 +228,21 @@ static int64_t do_read(struct sim_disk *disk, const struct disk_request *request
 {
     size_t left = draw_short(disk, disk_parts_size(request->parts, request->part_count));
     uint64_t offset = request->offset;
+    const struct disk_file *file = request->file;
+    bool direct = file->flags & DISK_OPEN_DIRECT;
+    struct sim_image past = {0};
+    if (direct)
+        sim_inode_past_cache(file->inode, &past);
+    const struct sim_image *from = direct ? &past : &file->inode->cached;
     for (uint32_t i = 0; i < request->part_count && left > 0; i++) {
         size_t size = request->parts[i].iov_len < left ? request->parts[i].iov_len : left;
-        size_t got =
-            sim_image_read(&request->file->inode->cached, offset, request->parts[i].iov_base, size);
+        size_t got = sim_image_read(from, offset, request->parts[i].iov_base, size);
         offset += got;
         left -= size;
         if (got < size)
             break;
     }
+    sim_image_done(&past);
     return (int64_t)(offset - request->offset);
 }
 

@@ -82,14 +82,29 @@ void sim_inode_allocate(struct sim_inode *inode, uint64_t offset, uint64_t size)
     sim_image_allocate(&inode->cached, offset, size);
 }
 
-void sim_inode_store(struct sim_inode *inode, const struct sim_change *change)
+static void make_change(struct sim_image *image, const struct sim_change *change)
 {
     switch (change->kind) {
     case SIM_WRITE:
-        sim_image_write(&inode->stored, change->offset, change->data, (size_t)change->size);
+        sim_image_write(image, change->offset, change->data, (size_t)change->size);
         break;
-    case SIM_RESIZE: sim_image_resize(&inode->stored, change->size); break;
-    case SIM_ALLOCATE: sim_image_allocate(&inode->stored, change->offset, change->size); break;
+    case SIM_RESIZE: sim_image_resize(image, change->size); break;
+    case SIM_ALLOCATE: sim_image_allocate(image, change->offset, change->size); break;
+    }
+}
+
+void sim_inode_store(struct sim_inode *inode, const struct sim_change *change)
+{
+    make_change(&inode->stored, change);
+}
+
+void sim_inode_past_cache(const struct sim_inode *inode, struct sim_image *ret)
+{
+    sim_image_copy(ret, &inode->stored);
+    for (const struct link *at = inode->changes.next; at != &inode->changes; at = at->next) {
+        const struct sim_change *change = LIST_ENTRY(at, struct sim_change, link);
+        if (!change->lost)
+            make_change(ret, change);
     }
 }
 

@@ -49,6 +49,8 @@ void sim_inode_allocate(struct sim_inode *inode, uint64_t offset, uint64_t size)
 
 /* Takes change over into the stored image. */
 void sim_inode_store(struct sim_inode *inode, const struct sim_change *change);
+/* What a read past the cache finds: all but what a failed sync has lost. */
+void sim_inode_past_cache(const struct sim_inode *inode, struct sim_image *ret);
 /* All that is not lost is stored. */
 void sim_inode_sync(struct sim_inode *inode);
 /* The cache is gone: what is stored is all. */

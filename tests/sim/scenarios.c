@@ -17,6 +17,10 @@
     {                                                        \
 #name, story, run, broker_payload, false, true, true \
     }
+#define SLOW_STORE(name, run, story)                        \
+    {                                                       \
+#name, story, run, broker_payload, true, true, true \
+    }
 
 const struct scenario scenarios[] = {
     ROW(ping_pong, scenario_ping_pong, "two actors of two workers hand a ball on"),
@@ -46,8 +50,8 @@ const struct scenario scenarios[] = {
           "the same with more subjects than the tables in memory hold: flushes and merges"),
     STORE(store_every_crash, scenario_store_every_crash,
           "a short life that ends at every single operation of the disk, and so does its recovery"),
-    STORE(store_faults, scenario_store_faults,
-          "a disk that fails, fills up and stalls: nothing that was acknowledged is lost"),
+    SLOW_STORE(store_faults, scenario_store_faults,
+               "a disk that fails, fills up and stalls: nothing that was acknowledged is lost"),
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

@@ -84,7 +84,7 @@ static void asked(struct store_look *look, int status)
 static bool is_enough(const struct world_group *g, uint64_t applied)
 {
     if (g->form == MSGLOG_MEMORY)
-        return applied == 1;
+        return applied == 1 || g->world->failed; /* which may be in the middle of its life */
     uint64_t least = g->sync == STORE_SYNC_ALWAYS && !g->damaged ? g->told : 1;
     return applied >= least && applied <= g->count + 1;
 }
@@ -96,8 +96,9 @@ static void twin_follow(struct world_group *g, uint64_t applied)
     world_twin_begin(g, gid);
     for (uint64_t i = 0; i < g->count; i++) {
         struct world_entry *e = g->entries[i];
-        if (e->index > applied) {
-            world_entry_free(e);
+        if (e->index > applied) { /* of a store that has failed it may be there at the next start */
+            if (!g->world->failed)
+                world_entry_free(e);
             continue;
         }
         struct entry entry = world_entry_of(e, gid);
@@ -106,7 +107,8 @@ static void twin_follow(struct world_group *g, uint64_t applied)
         e->told = true;
         g->told = e->index;
     }
-    g->count = applied - 1;
+    if (!g->world->failed)
+        g->count = applied - 1;
 }
 
 void world_follow(struct store_world *w, struct world_group *g)
