@@ -21,6 +21,7 @@
 #define DEBT_BYTES ((uint64_t)64 << 20)
 #define DEBT_RECORDS 400000u
 #define MEMORY_BYTES ((uint64_t)256 << 20)
+#define DEBT_TIMES_MAX 4u
 #define SYNC_INTERVAL_MS 2000u
 #define IDLE_MS 30000u
 #define SECTION_BYTES ((uint64_t)64 << 10)
@@ -186,6 +187,15 @@ static void flush(struct store *s)
         s->sync_due_ms = UINT64_MAX;
 }
 
+/* Whether the journal holds far more than what a start may have to replay. */
+static bool is_over_debt(const struct store *s)
+{
+    struct journal_span span;
+    journal_span(s->journal, &span);
+    return span.end - span.floor > DEBT_TIMES_MAX * s->options.replay_debt_bytes ||
+           span.records > DEBT_TIMES_MAX * s->options.replay_debt_records;
+}
+
 bool store_turn(struct store *s, uint64_t now_ms)
 {
     if (now_ms > s->now_ms)
@@ -209,6 +219,7 @@ bool store_turn(struct store *s, uint64_t now_ms)
         flush(s);
         if (!s->failed)
             journal_tick(s->journal, s->now_ms);
+        s->over_debt = is_over_debt(s);
     }
     if (s->life == STORE_CLOSING)
         close_when_possible(s);

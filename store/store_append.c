@@ -5,7 +5,7 @@
  *             does to the group is decided when it is applied, in order, after it is durable. A group of
  *             the memory form has no journal: its entries are "durable" when they are queued, and gone
  *             when they are applied.
- * Bounds      STORE_QUEUE_*: of a group, from taken to applied (one entry may always be under way).
+ * Bounds      four times the debt in the journal: then messages wait for the drain. STORE_QUEUE_*: of a group, from taken to applied (one entry may always be under way).
  *             APPLY_SLICE entries a turn, in shares of APPLY_SHARE a group.
  */
 #include <errno.h>
@@ -30,6 +30,9 @@ static int may_append(const struct store *s, const struct store_group *g,
         return -EROFS;
     if (a->body.size > ENTRY_BODY_MAX)
         return -EMSGSIZE;
+    if (s->over_debt && g->form == MSGLOG_FILE &&
+        (a->kind == ENTRY_MSG || a->kind == ENTRY_BATCH)) /* what frees space is still taken */
+        return -EAGAIN;
     uint64_t count = g->entries.end - g->entries.applied;
     if (count > 0 && (count >= STORE_QUEUE_ENTRIES_MAX ||
                       g->queued_bytes + a->body.size > STORE_QUEUE_BYTES_MAX))

@@ -74,6 +74,8 @@ struct store_group {
     struct making *making;       /* given; until the ledger has it */
     uint64_t next_file;          /* number of the next file in its folder */
     uint64_t first_file;         /* of those of this life */
+    uint64_t writing;            /* of a new segment that a drain writes; UINT64_MAX: none */
+    bool found;                  /* an earlier start has made it */
     struct stream_group *stream; /* LOADED: given */
     struct group *group;         /* of stream */
     struct msglog *log;          /* LOADED: given */
@@ -143,6 +145,7 @@ struct store {
     enum store_life life;
     bool failed;
     bool flush_wanted; /* something waits for a sync of the journal */
+    bool over_debt;    /* the drain is behind: messages wait */
     bool write_wanted; /* something is to be durable when the interval ends */
     uint64_t sync_due_ms;
     struct super *super_files; /* given */
