@@ -191,7 +191,7 @@ static void on_turn(struct task *t)
             task_path(t, &w->ios[0], DISK_SYNC_DIR, w->folder, NULL);
             return;
         }
-        /* fallthrough */
+        __attribute__((fallthrough));
     case FILE_SYNCING_FOLDER:
         w->step = FILE_CLOSING;
         task_close(t, &w->ios[0], &w->file);
@@ -202,7 +202,7 @@ static void on_turn(struct task *t)
             task_path(t, &w->ios[0], DISK_REMOVE, w->path, NULL);
             return;
         }
-        /* fallthrough */
+        __attribute__((fallthrough));
     case FILE_REMOVING:
         w->step = FILE_OVER;
         end(w);
