@@ -127,11 +127,11 @@ static bool is_quiet(const struct store *s, const struct store_group *g)
         return false;
     if (!store_pins_are_gone(s, g->member.gid))
         return false;
-    if (entry_log_count(&g->entries) == 0 || g->form == MSGLOG_MEMORY || s->failed)
+    if (g->member.block == 0 || s->failed)
         return true;
     struct journal_span span;
     journal_span(s->journal, &span);
-    return entry_log_at(&g->entries, g->entries.end)->position < span.durable;
+    return g->member.block - 1 < span.durable; /* also of what a checkpoint has covered since */
 }
 
 /* The journal may still have entries of this number: it is never given again, also when nothing but the FLOOR

@@ -210,6 +210,7 @@ static void job_free(struct drain_job *job)
 {
     list_remove(&job->link);
     job->group->draining = false;
+    job->group->writing = UINT64_MAX;
     if (job->wanted)
         store_want_checkpoint(job->group->store, job->group);
     if (job->write != NULL)
@@ -287,7 +288,7 @@ static void open_write(struct drain_job *job)
     job->segment = job->elsewhere ? g->next_file : msglog_open_segment(g->log, g->next_file, &size);
     job->fresh = job->segment == g->next_file;
     if (job->fresh)
-        g->next_file++;
+        g->writing = g->next_file++;
     job->write = segment_write_new(&(struct segment_write_options){
         .disk = g->store->options.disk,
         .folder = msglog_folder(g->log),

@@ -53,6 +53,7 @@ static struct store_group *group_alloc(struct store *s, uint64_t gid, const stru
     g->form = (enum msglog_form)r->form;
     g->sync = (enum store_sync)r->sync;
     g->queued_time_ns = INT64_MIN;
+    g->writing = UINT64_MAX;
     entry_log_init(&g->entries, 0);
     list_init(&g->apply_link);
     list_init(&g->entries_link);
@@ -142,6 +143,7 @@ struct store_group *store_group_found(struct store *s, uint64_t gid, struct byte
         return NULL;
     struct store_group *g = group_alloc(s, gid, &r);
     g->hidden = r.account.size == 0;
+    g->found = true;
     group_table_add(&s->groups, g);
     if (gid >= s->next_gid)
         s->next_gid = gid + 1;

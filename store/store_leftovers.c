@@ -21,6 +21,7 @@
 #include "runtime/base/check.h"
 #include "store/format/checkpoint.h"
 #include "store/msglog_file.h"
+#include "store/store_rewrite.h"
 #include "store/store_state.h"
 
 enum leftovers_step { LIST_GROUPS, READ_CHECKPOINT, LIST_FOLDER, CLEAR_FOLDER };
@@ -96,14 +97,23 @@ static bool has_segment(const struct segments *segments, uint64_t number)
     return false;
 }
 
+/* This life has given the number to a segment that nothing names yet; it may have given it to another sort of file
+ * as well, or not at all. */
+static bool is_making(const struct store_group *g, uint64_t number)
+{
+    uint64_t making;
+    return !g->found || number == g->writing ||
+           (store_rewrite_is_making(g, &making) && making == number);
+}
+
 static void judge(struct leftovers *x, struct store_group *g, const struct segments *named,
                   uint64_t number)
 {
-    bool in_this_life = number >= g->first_file && number < g->next_file;
-    if (has_segment(named, number) || in_this_life || store_trash_has(x->store, g, number))
+    bool later = number >= g->first_file; /* than the checkpoint that the start found */
+    if (has_segment(named, number) || store_trash_has(x->store, g, number) ||
+        (later && is_making(g, number)))
         return;
-    bool unfinished = number >= g->next_file;
-    store_trash_file(x->store, g, number, unfinished ? TRASH_ZERO : TRASH_QUARANTINE);
+    store_trash_file(x->store, g, number, later ? TRASH_ZERO : TRASH_QUARANTINE);
 }
 
 static void judge_all(struct leftovers *x, struct store_group *g)

@@ -29,8 +29,7 @@ struct rewrite {
     struct store_group *group;
     struct rewrite_options options;
     enum rewrite_step step;
-    int status;    /* not 0: it is being given up */
-    bool has_file; /* of `number` */
+    int status; /* not 0: it is being given up */
     uint64_t number;
     uint64_t end; /* of what was written */
     uint32_t at;  /* in `old` */
@@ -82,13 +81,11 @@ static void given_up(struct rewrite *r)
 {
     struct store_group *g = r->group;
     uint64_t number = r->number;
-    bool has_file = r->has_file;
     list_remove(&g->want_link);
     if (g->log != NULL)
         msglog_seal(g->log, UINT64_MAX);
     tell(r, r->status);
-    if (has_file)
-        store_trash_file(g->store, g, number, TRASH_ZERO);
+    store_trash_file(g->store, g, number, TRASH_ZERO);
 }
 
 static void give_up(struct rewrite *r, int status)
@@ -130,7 +127,6 @@ static struct segment_write *open_write(struct rewrite *r)
 static void start_write(struct rewrite *r)
 {
     r->writing = true;
-    r->has_file = true;
     segment_write_start(r->write);
 }
 
@@ -379,6 +375,8 @@ void store_rewrite_swap(struct store *s, struct store_group *g)
     }
     for (uint32_t i = 0; i < r->chunk_count; i++)
         segments_extend(segments, r->number, &r->chunks[i]);
+    if (r->chunk_count == 0) /* it made no file, but an earlier start may have */
+        store_trash_file(s, g, r->number, TRASH_ZERO);
     msglog_seal(g->log, UINT64_MAX);
     uint64_t seq;
     for (uint64_t from = 0; seqset_next(&r->found, from, &seq); from = seq + 1)
