@@ -165,6 +165,13 @@ struct crypt_group *crypt_group_new(struct crypt *c, uint64_t gid, uint64_t inca
     return g;
 }
 
+struct crypt_group *crypt_group_dup(const struct crypt_group *g)
+{
+    struct crypt_group *dup = group_alloc(g->crypt, g->gid, g->incarnation, g->cipher);
+    memcpy(dup->seed, g->seed, sizeof dup->seed);
+    return dup;
+}
+
 void crypt_group_free(struct crypt_group **at)
 {
     struct crypt_group *g = *at;

@@ -76,6 +76,8 @@ struct crypt_group *crypt_group_new(struct crypt *c, uint64_t gid, uint64_t inca
  * *ret_stale: it was sealed with the previous key. */
 int crypt_group_open(struct crypt *c, uint64_t gid, uint64_t incarnation, struct bytes wrapped,
                      struct crypt_group **ret, bool *ret_stale) __attribute__((warn_unused_result));
+/* The same keys, for somebody who outlives the group. */
+struct crypt_group *crypt_group_dup(const struct crypt_group *g);
 void crypt_group_free(struct crypt_group **group);
 /* Its seed, sealed with the key of now. */
 void crypt_group_wrap(const struct crypt_group *g, char wrapped[CRYPT_WRAPPED_SIZE]);

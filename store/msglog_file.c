@@ -42,8 +42,8 @@ void msglog_file_init(struct msglog *log, const struct msglog_options *options)
     f->pages = options->pages;
     f->folder = strdup(options->folder);
     CHECK(f->folder != NULL);
-    f->segments = segments_new(
-        &(struct segments_options){.pages = f->pages, .folder = f->folder, .gid = f->gid});
+    f->segments = segments_new(&(struct segments_options){
+        .pages = f->pages, .folder = f->folder, .gid = f->gid, .codec = options->codec});
     f->subjects = subjects_new(&(struct subjects_options){
         .seed = options->seed, .gid = f->gid, .pages = f->pages, .folder = f->folder});
     f->state.first_seq = 1;
@@ -636,7 +636,8 @@ int msglog_load(struct msglog *log, const struct checkpoint *c)
     return 0;
 }
 
-struct subjects_flush *msglog_save(struct msglog *log, struct checkpoint *c, struct buffer *sections)
+struct subjects_flush *msglog_save(struct msglog *log, struct checkpoint *c,
+                                   struct buffer *sections)
 {
     if (log->form == MSGLOG_MEMORY)
         return NULL;

@@ -16,9 +16,10 @@ struct subjects_flush;
 struct msglog_options {
     enum msglog_form form;
     uint64_t gid;
-    uint64_t seed;       /* of hash tables */
-    struct pages *pages; /* borrowed; NULL in the memory form */
-    const char *folder;  /* copied: of the group; NULL in the memory form */
+    uint64_t seed;                   /* of hash tables */
+    struct pages *pages;             /* borrowed; NULL in the memory form */
+    const char *folder;              /* copied: of the group; NULL in the memory form */
+    const struct chunk_codec *codec; /* borrowed: that opens its chunks; NULL: all are plain */
 };
 
 struct msglog *msglog_new(const struct msglog_options *options);

@@ -14,7 +14,8 @@
 
 #define SEALED_CHECKPOINT 0x81 /* version 1, sealed: a plain one begins with its version */
 #define BODY_WITH_SIZE 30u
-#define HEAD_SIZE 25u
+#define HEAD_SIZE 26u
+#define HEAD_ERASING 1u
 #define HEAD_WITH_SIZE (HEAD_SIZE + 8)
 #define SALT_SIZE 8u
 #define NUMBER_SIZE 8u
@@ -90,6 +91,7 @@ void sealed_checkpoint_make(const struct crypt_group *keys, uint64_t gid, struct
     buffer_u64(to, head.applied);
     buffer_u64(to, head.next_file);
     buffer_u64(to, (uint64_t)head.log_time_ns);
+    buffer_u8(to, head.erasing ? HEAD_ERASING : 0);
     char with[HEAD_WITH_SIZE];
     struct bytes bound = head_bound(gid, to->at + begin, with);
     uint8_t nonce[CRYPT_NONCE_SIZE];
@@ -111,7 +113,8 @@ int sealed_checkpoint_head(struct bytes body, struct checkpoint_head *ret)
         struct checkpoint c;
         int status = checkpoint_read(body, &c);
         if (status == 0)
-            *ret = (struct checkpoint_head){c.applied, c.next_file, c.log_time_ns};
+            *ret = (struct checkpoint_head){c.applied, c.next_file, c.log_time_ns,
+                                            c.sections[CHECKPOINT_ERASING].size > 0};
         return status;
     }
     struct cursor c = cursor_of(body);
@@ -119,7 +122,9 @@ int sealed_checkpoint_head(struct bytes body, struct checkpoint_head *ret)
     struct checkpoint_head head = {.applied = cursor_u64(&c)};
     head.next_file = cursor_u64(&c);
     head.log_time_ns = (int64_t)cursor_u64(&c);
-    if (c.bad)
+    uint8_t flags = cursor_u8(&c);
+    head.erasing = flags & HEAD_ERASING;
+    if (c.bad || (flags & ~HEAD_ERASING) != 0)
         return -EBADMSG;
     *ret = head;
     return 0;

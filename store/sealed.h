@@ -5,7 +5,8 @@
  *             nonce is not zero. It is bound to what its record's header says of the entry, so a
  *             body does not open under another entry's name or time.
  *             Of a checkpoint the numbers stay clear that a start needs of a group that it can not
- *             read: up to which entry it goes, and where its files and times go on.
+ *             read: up to which entry it goes, where its files and times go on, and whether it
+ *             erases.
  *
  *                 body    | sealed body            | tag 16 | salt of the start 8 | number 8 |
  *                 checkpoint  | 0x81 | applied 8 | next file 8 | log time 8 | nonce 24 | sealed,
@@ -29,6 +30,7 @@ struct checkpoint_head {
     uint64_t applied;
     uint64_t next_file;
     int64_t log_time_ns;
+    bool erasing; /* something of it is to be erased */
 };
 
 /* Adds a checkpoint as the ledger has it: as it is when keys is NULL. */

@@ -11,6 +11,7 @@
 #include "store/store_drain.h"
 #include "store/store_erase.h"
 #include "store/store_fill.h"
+#include "store/store_keys.h"
 #include "store/store_pin.h"
 #include "store/store_repair.h"
 #include "store/store_rewrite.h"
@@ -101,6 +102,7 @@ struct store *store_new(const struct store_options *options)
         &s->to_scrub,        &s->erasing,      &s->supplying, &s->pins,        &s->fills};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         list_init(lists[i]);
+    store_keys_init(s);
     store_drain_init(s);
     store_scrub_init(s);
     store_tables_init(s);
@@ -136,6 +138,7 @@ void store_free(struct store **at)
     journal_free(&s->journal);
     ledger_free(&s->ledger);
     super_free(&s->super_files);
+    store_keys_done(s);
     free(s->path);
     free(s);
 }

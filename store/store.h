@@ -27,6 +27,7 @@
 #include "runtime/base/bytes.h"
 #include "runtime/base/disk.h"
 #include "runtime/base/list.h"
+#include "store/crypt.h"
 #include "store/format/entry.h"
 #include "store/msglog.h"
 #include "store/pages.h"
@@ -64,6 +65,13 @@ struct store_options {
     uint64_t compact_dead_min;  /* bytes; less in a segment is let be; 0: 1 MiB */
     uint64_t scrub_interval_ms; /* everything is read once in this time; 0: 14 days */
     uint64_t scrub_bytes_per_s; /* at most; 0: 8 MiB */
+    /* New groups are encrypted when there is a key; of high entropy, for it is not stretched. What it
+     * does not open the previous one may: these groups get it. Both are borrowed for store_new. */
+    struct bytes key;
+    struct bytes previous_key;
+    enum crypt_cipher cipher; /* of new groups, where the processor has it; 0: XChaCha20-Poly1305 */
+    void (*entropy)(void *context, void *at,
+                    size_t size); /* the world's; NULL: there are no keys */
     /* Once, when the store has failed; and each range of a group that turns out to be unreadable. */
     void (*failed)(void *context, int error);
     void (*lost)(void *context, struct store_group *group, uint64_t seq_first, uint64_t seq_last);
@@ -115,6 +123,7 @@ struct store_group_options {
     struct bytes config; /* body of its first entry, a CONFIG */
     enum msglog_form form;
     enum store_sync sync;
+    bool compress; /* what leaves the journal */
 };
 
 /* Makes a group, durable when done: 0 and the group, -EEXIST, -ENAMETOOLONG, -EINVAL, -EIO. */
@@ -147,6 +156,8 @@ uint64_t store_group_gid(const struct store_group *g);
 struct bytes store_group_account(const struct store_group *g);
 struct bytes store_group_name(const struct store_group *g);
 bool store_group_damaged(const struct store_group *g);
+/* Its keys are not here: whatever is asked of it but to be deleted ends with -ENOKEY. */
+bool store_group_locked(const struct store_group *g);
 
 /* --- changes ----------------------------------------------------------------------------------------- */
 
@@ -167,7 +178,7 @@ struct store_append {
 };
 
 /* 0: taken; else not taken, and done is not called: -EAGAIN (too much under way, or the journal is full:
- * later), -EMSGSIZE, -EIO (failed), -EROFS (the group is damaged), -ENOENT (it is being deleted). */
+ * later), -EMSGSIZE, -EIO (failed), -EROFS (the group is damaged), -ENOKEY (it is locked), -ENOENT (it is being deleted). */
 int store_append(struct store *s, struct store_group *g, struct store_append *a)
     __attribute__((warn_unused_result));
 

@@ -12,6 +12,7 @@
 
 #include "runtime/base/check.h"
 #include "store/group/group.h"
+#include "store/store_keys.h"
 #include "store/store_state.h"
 
 #define APPLY_SLICE 4096
@@ -28,6 +29,8 @@ static int may_append(const struct store *s, const struct store_group *g,
         return -ENOENT;
     if (store_group_damaged(g))
         return -EROFS;
+    if (store_group_locked(g))
+        return -ENOKEY;
     if (a->body.size > ENTRY_BODY_MAX)
         return -EMSGSIZE;
     if (s->over_debt && g->form == MSGLOG_FILE &&
@@ -90,7 +93,8 @@ static void queue(struct store *s, struct store_group *g, const struct entry *e,
                                                  .body_size = (uint32_t)e->body.size,
                                                  .term = e->term,
                                                  .kind = (uint8_t)e->kind,
-                                                 .flags = e->flags});
+                                                 .flags = e->flags,
+                                                 .seal = e->seal});
     g->queued_time_ns = e->time_ns;
     g->queued_bytes += e->body.size;
     if (list_empty(&g->entries_link))
@@ -142,6 +146,7 @@ int store_append(struct store *s, struct store_group *g, struct store_append *a)
         .term = a->term != 0 ? a->term : s->super.boot_epoch,
         .kind = a->kind,
         .flags = a->flags,
+        .seal = store_entry_seal(g),
         .time_ns = a->now_ns > g->queued_time_ns ? a->now_ns : g->queued_time_ns,
         .body = a->body,
     };

@@ -25,6 +25,7 @@
 #include "store/msglog_file.h"
 #include "store/segment_write.h"
 #include "store/store_erase.h"
+#include "store/store_keys.h"
 #include "store/store_rewrite.h"
 #include "store/store_snapshot.h"
 #include "store/store_spill.h"
@@ -60,7 +61,7 @@ struct drain_job {
 /* Whether a checkpoint could take something out of a group's log. */
 static bool is_behind(const struct store_group *g)
 {
-    if (g->form != MSGLOG_FILE || g->life == GROUP_DAMAGED)
+    if (g->form != MSGLOG_FILE || store_group_is_kept(g))
         return false;
     uint64_t may = g->sync == STORE_SYNC_COMMITTED ? store_apply_limit(g) : g->entries.end;
     return may > g->entries.base;
@@ -129,12 +130,17 @@ static bool is_wanted(const struct store_group *g)
     return !list_empty(&g->want_link);
 }
 
+/* What can only be carried forward may be more than the debt: then the journal has to grow by some before
+ * that is carried once more. */
 static bool is_due(struct store *s, const struct journal_span *span)
 {
     if (s->drain->all)
         return store_is_behind(s) && s->drain->status == 0;
-    return span->floor < s->drain->release_to ||
-           span->end - span->floor > s->options.replay_debt_bytes / 4 * 3 ||
+    if (span->floor < s->drain->release_to)
+        return true;
+    if (span->end < s->drain->kept_end + s->options.replay_debt_bytes / 4)
+        return false;
+    return span->end - span->floor > s->options.replay_debt_bytes / 4 * 3 ||
            span->records > s->options.replay_debt_records / 4 * 3;
 }
 
@@ -154,6 +160,7 @@ static void drain_begin(struct store *s, struct drain *d)
     d->step = DRAIN_GROUPS;
     d->target = target;
     d->copies_end = d->carried = 0;
+    d->keeps = false;
     d->status = 0;
     select_groups(s, d);
 }
@@ -163,7 +170,7 @@ static void drain_begin(struct store *s, struct drain *d)
 static bool may_carry(const struct store *s, const struct store_group *g)
 {
     uint64_t bytes = g->entries.body_bytes + entry_log_count(&g->entries) * RECORD_EXTRA;
-    if (g->life == GROUP_DAMAGED)
+    if (store_group_is_kept(g))
         return true;
     return !s->drain->all && bytes < CARRY_BYTES_MAX &&
            s->drain->carried + bytes < s->options.replay_debt_bytes / 4;
@@ -353,7 +360,7 @@ static void build_chunk(struct store *s, struct drain_job *job)
     const struct chunk_place place = {job->group->member.gid, job->segment,
                                       segment_write_end(job->write)};
     struct chunk_builder b;
-    chunk_builder_init(&b, &place, NULL, s->options.seed);
+    chunk_builder_init(&b, &place, store_group_to_write(job->group), s->options.seed);
     while (job->built < shot->live_count) {
         const struct tail_entry *e = &shot->live[job->built];
         if (!chunk_builder_takes(&b, e->seq, e->body_size))
@@ -463,6 +470,7 @@ static bool next_group(struct store *s, struct drain *d)
             return true;
         }
         if (!is_wanted(g) && may_carry(s, g)) {
+            d->keeps |= store_group_is_kept(g);
             if (carry(s, g, g->entries.base) != 0)
                 return false;
             list_remove(l);
@@ -506,9 +514,7 @@ static void put_checkpoint(struct store *s, struct drain_job *job)
     g->spilled = job->snapshot.spill != NULL ? spill_number(job->snapshot.spill) + 1 : 0;
     struct buffer b = {0};
     store_snapshot_write(&job->snapshot, &b);
-    ledger_put(s->ledger, &(struct ledger_record){.kind = LEDGER_CHECKPOINT,
-                                                  .gid = g->member.gid,
-                                                  .body = buffer_view(&b)});
+    store_put_checkpoint(s, g, buffer_view(&b));
     buffer_done(&b);
 }
 
@@ -558,6 +564,11 @@ static void drain_end(struct store *s, struct drain *d, int status)
         ;
     d->step = DRAIN_IDLE;
     d->retry_ms = status == 0 ? 0 : s->now_ms + RETRY_MS;
+    if (d->keeps) {
+        struct journal_span span;
+        journal_span(s->journal, &span);
+        d->kept_end = span.end;
+    }
 }
 
 static void on_committed(struct commit_wait *wait, int status)

@@ -24,6 +24,8 @@ struct drain {
     struct link jobs;    /* groups whose chunks are being built and written */
     struct link written; /* and those that are ready for a checkpoint */
     unsigned building;   /* jobs that are not written */
+    bool keeps;          /* some of it is of groups that can not be drained */
+    uint64_t kept_end;   /* after a drain that carried such: the journal's end */
     int status;          /* the first failure */
     uint64_t retry_ms;   /* not before */
     bool all;            /* everything: the store is closing */

@@ -17,7 +17,9 @@
 #include "store/format/little.h"
 #include "store/group/stream_group.h"
 #include "store/msglog_file.h"
+#include "store/sealed.h"
 #include "store/store_erase.h"
+#include "store/store_keys.h"
 #include "store/store_lost.h"
 #include "store/store_repair.h"
 #include "store/store_snapshot.h"
@@ -86,6 +88,7 @@ static void open_state(struct store *s, struct store_group *g)
         .seed = s->options.seed,
         .pages = s->pages,
         .folder = folder,
+        .codec = store_group_to_read(g),
     };
     g->log = msglog_new(&log);
     g->stream = stream_group_new(g->member.gid, s->options.seed, g->log);
@@ -116,6 +119,7 @@ void store_group_free(struct store_group **at)
     if (g->group != NULL)
         close_state(g);
     entry_log_done(&g->entries);
+    store_group_keys_done(g);
     store_lost_done(g);
     store_erase_done(g, -ENOENT);
     store_repair_done(g, -ENOENT);
@@ -143,6 +147,7 @@ struct store_group *store_group_found(struct store *s, uint64_t gid, struct byte
         return NULL;
     struct store_group *g = group_alloc(s, gid, &r);
     g->hidden = r.account.size == 0;
+    store_group_keys_found(s, g, &r);
     g->found = true;
     group_table_add(&s->groups, g);
     if (gid >= s->next_gid)
@@ -237,10 +242,15 @@ static void on_checkpoint(struct ledger_read *read, int status, struct bytes bod
 {
     struct store_group *g = read->context;
     struct store *s = g->store;
-    if (status == 0 && load_spilled(s, g, body))
-        return;
+    struct buffer plain = {0};
     if (status == 0)
+        status = sealed_checkpoint_open(g->crypt->keys, g->member.gid, body, &plain, &body);
+    bool more = status == 0 && load_spilled(s, g, body);
+    if (status == 0 && !more)
         status = load_state(s, g, body, NULL);
+    buffer_done(&plain);
+    if (more)
+        return;
     loaded(s, g, status);
 }
 
@@ -350,20 +360,6 @@ static int configure(struct store *s, struct store_group *g, struct bytes config
     return status == -EBADMSG || status == -ENOTSUP ? -EINVAL : status;
 }
 
-static void put_group(struct store *s, const struct store_group *g, struct bytes account,
-                      struct bytes name)
-{
-    struct buffer b = {0};
-    group_record_write(&b, &(struct group_record){.form = (uint8_t)g->form,
-                                                  .sync = (uint8_t)g->sync,
-                                                  .incarnation = g->incarnation,
-                                                  .account = account,
-                                                  .name = name});
-    ledger_put(s->ledger, &(struct ledger_record){
-                              .kind = LEDGER_GROUP, .gid = g->member.gid, .body = buffer_view(&b)});
-    buffer_done(&b);
-}
-
 static void put_checkpoint(struct store *s, struct store_group *g)
 {
     struct buffer b = {0};
@@ -371,9 +367,7 @@ static void put_checkpoint(struct store *s, struct store_group *g)
     store_snapshot_init(&snapshot, g);
     store_snapshot_write(&snapshot, &b);
     store_snapshot_done(&snapshot);
-    ledger_put(s->ledger, &(struct ledger_record){.kind = LEDGER_CHECKPOINT,
-                                                  .gid = g->member.gid,
-                                                  .body = buffer_view(&b)});
+    store_put_checkpoint(s, g, buffer_view(&b));
     buffer_done(&b);
 }
 
@@ -409,6 +403,7 @@ void store_make(struct store *s, struct store_make *make)
                                                                .incarnation = gid,
                                                                .account = o->account,
                                                                .name = o->name});
+    store_group_keys_make(s, g, o->compress);
     open_state(s, g);
     status = configure(s, g, o->config, make->now_ns);
     if (status != 0) {
@@ -422,7 +417,7 @@ void store_make(struct store *s, struct store_make *make)
     CHECK(m != NULL);
     *m = (struct making){.wait.done = on_made, .make = make, .group = g};
     g->making = m;
-    put_group(s, g, g->account, g->name);
+    store_put_group(s, g, g->account, g->name);
     put_checkpoint(s, g);
     store_commit(s, &m->wait);
 }
@@ -444,13 +439,14 @@ int store_group_hide(struct store *s, const struct store_group_options *o, struc
                                                                .incarnation = gid,
                                                                .account = o->account,
                                                                .name = o->name});
+    store_group_keys_make(s, g, o->compress);
     open_state(s, g);
     g->life = GROUP_LOADED;
     g->hidden = true;
     group_table_add(&s->groups, g);
     char name[8];
     put_u64(name, gid);
-    put_group(s, g, (struct bytes){0}, (struct bytes){name, sizeof name});
+    store_put_group(s, g, (struct bytes){0}, (struct bytes){name, sizeof name});
     put_checkpoint(s, g);
     *ret = g;
     return 0;
@@ -459,7 +455,7 @@ int store_group_hide(struct store *s, const struct store_group_options *o, struc
 void store_group_put_names(struct store *s, struct store_group *g)
 {
     CHECK(g->hidden);
-    put_group(s, g, g->account, g->name);
+    store_put_group(s, g, g->account, g->name);
 }
 
 void store_group_show(struct store_group *g)

@@ -21,6 +21,8 @@
 #include "runtime/base/check.h"
 #include "store/format/checkpoint.h"
 #include "store/msglog_file.h"
+#include "store/sealed.h"
+#include "store/store_keys.h"
 #include "store/store_rewrite.h"
 #include "store/store_state.h"
 
@@ -145,7 +147,10 @@ static void on_checkpoint(struct ledger_read *read, int status, struct bytes bod
     struct store *s = x->store;
     struct store_group *g = group_table_find(&s->groups, x->gid);
     struct checkpoint c;
+    struct buffer plain = {0};
     x->reads = false;
+    if (status == 0 && g != NULL)
+        status = sealed_checkpoint_open(g->crypt->keys, x->gid, body, &plain, &body);
     if (status == 0)
         status = checkpoint_read(body, &c);
     if (status == 0 && g != NULL) {
@@ -157,6 +162,7 @@ static void on_checkpoint(struct ledger_read *read, int status, struct bytes bod
         if (status != 0)
             segments_free(&x->named);
     }
+    buffer_done(&plain);
     list_folder(x);
 }
 

@@ -58,6 +58,10 @@ void store_look(struct store *s, struct store_group *g, struct store_look *look)
         end(look, -ENOENT);
         return;
     }
+    if (store_group_locked(g)) {
+        end(look, -ENOKEY);
+        return;
+    }
     if (g->life == GROUP_LOADED) {
         run(s, look);
         return;

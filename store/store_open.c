@@ -17,8 +17,10 @@
 #include "runtime/base/check.h"
 #include "store/format/buffer.h"
 #include "store/format/checkpoint.h"
+#include "store/sealed.h"
 #include "store/store_drain.h"
 #include "store/store_fill.h"
+#include "store/store_keys.h"
 #include "store/store_state.h"
 
 /* An entry that the journal has; of which group it is says the list it stands in. */
@@ -164,6 +166,14 @@ static bool take_entry(struct store *s, struct store_group *g, const struct foun
     return true;
 }
 
+/* What a checkpoint covers is not looked at. */
+static int open_entry(struct store_group *g, struct found *f)
+{
+    if (f->index <= g->entries.base || entry_kind_is_transient((enum entry_kind)f->entry.kind))
+        return 0;
+    return store_open_body(g, f->index, &f->entry);
+}
+
 static void take_found(struct store_opening *o)
 {
     struct store *s = o->store;
@@ -171,10 +181,11 @@ static void take_found(struct store_opening *o)
         qsort(o->found, o->found_count, sizeof *o->found, by_first_position);
     struct store_group *g = NULL;
     for (size_t i = 0; i < o->found_count; i++) {
-        const struct found *f = &o->found[i];
+        struct found *f = &o->found[i];
         if (g == NULL || g->member.gid != f->gid)
             g = group_table_find(&s->groups, f->gid);
-        if (g != NULL && g->life != GROUP_DAMAGED && !take_entry(s, g, f))
+        if (g != NULL && g->life != GROUP_DAMAGED &&
+            (open_entry(g, f) != 0 || !take_entry(s, g, f)))
             store_group_damage(s, g, -EBADMSG);
     }
 }
@@ -196,7 +207,7 @@ static bool is_applied(const struct store *s)
 {
     for (const struct link *l = s->with_entries.next; l != &s->with_entries; l = l->next) {
         const struct store_group *g = LIST_ENTRY(l, struct store_group, entries_link);
-        if (g->life != GROUP_DAMAGED && g->entries.applied < store_apply_limit(g))
+        if (!store_group_is_kept(g) && g->entries.applied < store_apply_limit(g))
             return false;
     }
     return true;
@@ -246,7 +257,8 @@ static void on_record(void *context, const struct entry *e, uint64_t position,
                   .body_size = (uint32_t)e->body.size,
                   .term = e->term,
                   .kind = (uint8_t)e->kind,
-                  .flags = e->flags},
+                  .flags = e->flags,
+                  .seal = e->seal},
     };
 }
 
@@ -269,6 +281,7 @@ static void on_journal(void *context, int status)
     take_rots(o);
     o->commit.done = on_settled;
     store_put_floor(s, o->floor);
+    store_keys_rewrap(s);
     ledger_settle(s->ledger);
     store_commit(s, &o->commit);
 }
@@ -293,6 +306,7 @@ static void open_journal(struct store_opening *o)
         .store = super_block_store(&s->super),
         .boot_epoch = s->super.boot_epoch,
         .file_bytes = s->options.journal_file_bytes,
+        .seal = store_seal_body,
         .events = {.durable = store_on_durable, .flushed = on_flushed, .failed = on_journal_failed},
         .context = s,
     });
@@ -305,13 +319,13 @@ static void open_journal(struct store_opening *o)
 
 static void note_checkpoint(struct store_opening *o, uint64_t gid, struct bytes body)
 {
-    struct checkpoint c;
-    if (checkpoint_read(body, &c) != 0)
+    struct checkpoint_head c;
+    if (sealed_checkpoint_head(body, &c) != 0)
         return; /* then loading the group fails, and it is damaged */
     o->checkpoints =
         grown(o->checkpoints, o->checkpoint_count, &o->checkpoint_capacity, sizeof *o->checkpoints);
-    o->checkpoints[o->checkpoint_count++] = (struct found_checkpoint){
-        gid, c.applied, c.next_file, c.log_time_ns, c.sections[CHECKPOINT_ERASING].size > 0};
+    o->checkpoints[o->checkpoint_count++] =
+        (struct found_checkpoint){gid, c.applied, c.next_file, c.log_time_ns, c.erasing};
 }
 
 static void note_floor(struct store_opening *o, struct bytes body)
@@ -396,6 +410,7 @@ static void on_first_ledger(void *context, int status, uint32_t lost)
 static void open_ledger(struct store_opening *o)
 {
     struct store *s = o->store;
+    store_keys_begin(s);
     s->ledger = ledger_new(&(struct ledger_options){
         .disk = s->options.disk,
         .folder = s->ledger_path,

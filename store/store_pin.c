@@ -10,6 +10,7 @@
 #include "store/group/stream_group.h"
 #include "store/msglog_file.h"
 #include "store/msglog_state.h"
+#include "store/store_keys.h"
 #include "store/store_state.h"
 
 #define SLICE_MESSAGES 1024u
@@ -27,7 +28,9 @@ struct store_pin {
     struct checkpoint state;
     struct buffer sections[2]; /* group, consumers */
     struct seqset dead;
-    char *folder;              /* given */
+    char *folder;             /* given */
+    struct crypt_group *keys; /* given: the group's own may go before */
+    struct codec codec;
     struct segments *segments; /* given; NULL: let go, and nobody reads any more */
     struct segment_cursor cursor;
     uint64_t drained;    /* up to here in segments */
@@ -53,12 +56,18 @@ static void on_pages(struct page_wait *wait)
 }
 
 /* The segments as they are now, for its own. */
-static void take_segments(struct store_pin *p, struct msglog_file *f)
+static void take_segments(struct store_pin *p, const struct store_group *g)
 {
+    struct msglog_file *f = g->log->file;
+    if (g->crypt->keys != NULL)
+        p->keys = crypt_group_dup(g->crypt->keys);
+    codec_init(&p->codec, p->keys, NULL);
     p->folder = strdup(f->folder);
     CHECK(p->folder != NULL);
-    p->segments = segments_new(
-        &(struct segments_options){.pages = p->store->pages, .folder = p->folder, .gid = p->gid});
+    p->segments = segments_new(&(struct segments_options){.pages = p->store->pages,
+                                                          .folder = p->folder,
+                                                          .gid = p->gid,
+                                                          .codec = codec_to_read(&p->codec)});
     for (uint32_t i = 0; i < segments_count(f->segments); i++) {
         struct segment_edge edge;
         segments_edge(f->segments, i, &edge);
@@ -131,6 +140,8 @@ static int may_pin(struct store *s, const struct store_group *g)
         return -ENOTSUP;
     if (g->life == GROUP_DAMAGED)
         return -EBADMSG;
+    if (store_group_locked(g))
+        return -ENOKEY;
     return g->life == GROUP_LOADED && !group_is_busy(g->group) ? 0 : -EAGAIN;
 }
 
@@ -149,7 +160,7 @@ int store_pin_new(struct store *s, uint64_t gid, struct store_pin **ret)
     p->wait.ready = on_pages;
     take_state(p, g);
     take_dead(p, g->log->file);
-    take_segments(p, g->log->file);
+    take_segments(p, g);
     take_tail(p, g->log->file);
     p->next = p->state.first_seq;
     list_push_back(&s->pins, &p->link);
@@ -165,6 +176,7 @@ static void pin_destroy(struct store_pin *p)
     segment_cursor_done(&p->cursor);
     if (p->segments != NULL)
         segments_free(&p->segments);
+    crypt_group_free(&p->keys);
     for (size_t i = p->tail_at; i < p->tail_count; i++)
         free(p->tail[i].body);
     free(p->tail);

@@ -11,6 +11,7 @@
 #include "store/segment_scan.h"
 #include "store/segment_write.h"
 #include "store/store_erase.h"
+#include "store/store_keys.h"
 #include "store/store_lost.h"
 #include "store/store_repair.h"
 #include "store/table/seqset.h"
@@ -153,7 +154,7 @@ static void begin_chunk(struct rewrite *r)
     if (r->write == NULL)
         r->write = open_write(r);
     const struct chunk_place place = {g->member.gid, r->number, segment_write_end(r->write)};
-    chunk_builder_init(&r->builder, &place, NULL, g->store->options.seed);
+    chunk_builder_init(&r->builder, &place, store_group_to_write(g), g->store->options.seed);
     r->building = true;
 }
 
@@ -232,7 +233,8 @@ static void on_record(void *context, const struct chunk_record *record)
 static void on_piece(void *context, const struct chunk_place *place, struct bytes piece)
 {
     struct rewrite *r = context;
-    const struct chunk_walk walk = {.place = *place, .record = on_record, .context = r};
+    const struct chunk_walk walk = {
+        .place = *place, .codec = store_group_to_read(r->group), .record = on_record, .context = r};
     if (r->options.repair)
         store_repair_salvage(r->group, piece);
     if (chunk_walk(&walk, piece) & CHUNK_PART_FRAMES)

@@ -17,7 +17,9 @@
 #include "store/format/checkpoint.h"
 #include "store/format/chunk_walk.h"
 #include "store/msglog_file.h"
+#include "store/sealed.h"
 #include "store/segment_scan.h"
+#include "store/store_keys.h"
 #include "store/store_lost.h"
 #include "store/store_rewrite.h"
 #include "store/store_scrub.h"
@@ -158,7 +160,11 @@ static void on_record(void *context, const struct chunk_record *record)
 static void on_piece(void *context, const struct chunk_place *place, struct bytes piece)
 {
     struct scrub *x = context;
-    const struct chunk_walk walk = {.place = *place, .record = on_record, .context = x};
+    const struct store_group *g = group_table_find(&x->store->groups, x->gid);
+    const struct chunk_walk walk = {.place = *place,
+                                    .codec = g == NULL ? NULL : store_group_to_read(g),
+                                    .record = on_record,
+                                    .context = x};
     x->bad |= chunk_walk(&walk, piece);
     x->store->stats.scrubbed_bytes += piece.size;
     x->reads = false;
@@ -202,13 +208,20 @@ static void on_checkpoint(struct ledger_read *read, int status, struct bytes bod
 {
     struct scrub *x = read->context;
     struct checkpoint c;
+    struct buffer plain = {0};
+    const struct store_group *g = group_table_find(&x->store->groups, x->gid);
     x->reads = false;
     x->step = SCRUB_GROUP;
     rest(x, body.size);
     if (status == 0)
+        status = g == NULL ? -ENOENT
+                           : sealed_checkpoint_open(g->crypt->keys, x->gid, body, &plain, &body);
+    if (status == 0)
         status = checkpoint_read(body, &c);
-    if (status != 0)
+    if (status != 0) {
+        buffer_done(&plain);
         return; /* loading it, or the next start, says so */
+    }
     x->named = segments_new(
         &(struct segments_options){.pages = x->store->pages, .folder = x->folder, .gid = x->gid});
     x->at = 0;
@@ -216,6 +229,7 @@ static void on_checkpoint(struct ledger_read *read, int status, struct bytes bod
         next_segment(x);
     else
         segments_free(&x->named);
+    buffer_done(&plain);
 }
 
 /* --- steps ------------------------------------------------------------------------------------------------ */

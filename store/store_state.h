@@ -7,6 +7,8 @@
  *      ▲                 └──unreadable──► DAMAGED (its name and number are known, nothing else)
  *      └── UNLOADING ◄── clean, and not used for a while ── LOADED
  *
+ * and LOCKED from the start on: no key opens it (store_keys.h).
+ *
  * A stub takes appends: its last index and log time are known. They are applied when it is loaded.
  *
  *     store.c          life, turns, failure          store_append.c   entries: taken, applied, answered
@@ -37,12 +39,15 @@
 #include "store/task.h"
 
 struct buffer;
+struct crypt;
 struct drain;
 struct erasing;
 struct leftovers;
 struct loading;
 struct making;
 struct rewrite;
+struct s2_encoder;
+struct store_group_keys;
 struct scrub;
 struct store_tables;
 struct seqset;
@@ -54,6 +59,7 @@ enum store_group_life {
     GROUP_LOADED,
     GROUP_UNLOADING, /* the pages let go of its files; then it is a stub again */
     GROUP_DAMAGED,
+    GROUP_LOCKED,
 };
 
 struct store_group {
@@ -65,9 +71,10 @@ struct store_group {
     enum msglog_form form;
     enum store_sync sync;
     enum store_group_life life;
-    bool waiting;  /* apply does, for `wait` */
-    bool carried;  /* its entries' positions are not in order */
-    bool draining; /* a job of the drain has it */
+    struct store_group_keys *crypt; /* given: store_keys.h */
+    bool waiting;                   /* apply does, for `wait` */
+    bool carried;                   /* its entries' positions are not in order */
+    bool draining;                  /* a job of the drain has it */
     bool has_folder;
     bool deleting;
     bool hidden;                 /* being filled: nobody can name it */
@@ -154,6 +161,8 @@ struct store {
     struct ledger *ledger;         /* given */
     struct pages *pages;           /* given */
     struct drain *drain;           /* given */
+    struct crypt *crypt;           /* given */
+    struct s2_encoder *encoder;    /* given */
     struct store_tables *tables;   /* given */
     struct memory_round round;     /* store_memory.c's, like the next */
     uint64_t idle_due_ms;          /* a round is worth while */

@@ -35,6 +35,8 @@ static void live(struct store_world *w)
     if (!run->failed)
         files_check(w);
     if (!run->failed)
+        world_keys_check_files(w);
+    if (!run->failed)
         world_check(w);
     if (!run->failed)
         world_stop(w);

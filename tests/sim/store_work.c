@@ -184,6 +184,8 @@ static void add_message(struct store_world *w, struct buffer *b)
     size_t size = prng_below(&w->prng, large ? w->shape->payload_max * 20 : w->shape->payload_max);
     for (size_t i = 0; i < size && i < 16; i++)
         payload[i] = (char)prng_next(&w->prng);
+    if (size > 64)
+        memcpy(payload + 32, WORLD_MARKER, sizeof WORLD_MARKER);
     if (prng_one_in(&w->prng, 3))
         snprintf(headers, sizeof headers, "NATS/1.0\r\nNats-Msg-Id: %u\r\n\r\n",
                  (unsigned)prng_below(&w->prng, 40));
@@ -349,7 +351,8 @@ static void make_group(struct store_world *w, struct world_group *g)
                     .name = bytes_of(g->name),
                     .config = buffer_view(&g->config),
                     .form = g->form,
-                    .sync = g->sync},
+                    .sync = g->sync,
+                    .compress = prng_one_in(&w->entropy, 2)},
         .now_ns = g->config_time_ns,
         .done = on_made,
         .context = g,

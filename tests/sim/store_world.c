@@ -184,6 +184,10 @@ void world_find_again(struct store_world *w)
 
 void world_start(struct store_world *w)
 {
+    world_keys_lose(w);
+    if (world_is_over(w))
+        return;
+    world_keys_start(w);
     int status = world_open(w);
     if (world_is_over(w))
         return;
@@ -284,6 +288,7 @@ void world_init(struct store_world *w, struct run *run, const struct world_shape
         w->groups[i].world = w;
         snprintf(w->groups[i].name, sizeof w->groups[i].name, "S%u", i);
     }
+    world_keys_init(w);
 }
 
 void world_done(struct store_world *w)

@@ -24,6 +24,7 @@
 struct run;
 struct twin;
 
+#define WORLD_MARKER "what the message says"
 #define WORLD_GROUPS_MAX 40u
 #define WORLD_SUBJECTS 12u
 #define WORLD_SUBJECTS_MANY 3000u
@@ -95,6 +96,12 @@ struct store_world {
     const struct world_shape *shape;
     struct prng prng;
     struct prng disk_prng;
+    struct prng entropy; /* of keys, like the next five: store_world_keys.c */
+    bool encrypts;       /* in some life, and from then on */
+    bool plain_life;     /* there was one without a key */
+    unsigned key;        /* number of the one of now; 0: none */
+    char key_text[16];
+    char previous_text[16];
     struct sim_disk *disk;
     struct store *store; /* NULL: down */
     struct store_options options;
@@ -116,6 +123,14 @@ struct store_world {
 
 void world_init(struct store_world *w, struct run *run, const struct world_shape *shape);
 void world_done(struct store_world *w);
+
+/* Which keys there are: when the world is made, and before each start. */
+void world_keys_init(struct store_world *w);
+void world_keys_start(struct store_world *w);
+/* Perhaps a life without the right ones: it touches nothing that they lock. */
+void world_keys_lose(struct store_world *w);
+/* What is encrypted can not be read from the disk. */
+void world_keys_check_files(struct store_world *w);
 
 /* Opens the store, and checks all it holds. */
 void world_start(struct store_world *w);

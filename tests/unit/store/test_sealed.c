@@ -185,7 +185,7 @@ static void a_sealed_checkpoint_that_was_touched_is_refused(void **state)
         struct bytes cut = {stored.at, size};
         opened.size = 0;
         assert_int_equal(sealed_checkpoint_open(k.group, GID, cut, &opened, &back), -EBADMSG);
-        if (size < 25)
+        if (size < 26)
             assert_int_equal(sealed_checkpoint_head(cut, &head), -EBADMSG);
     }
     assert_int_equal(sealed_checkpoint_open(k.group, GID + 1, buffer_view(&stored), &opened, &back),
