@@ -41,7 +41,7 @@
 #define JOURNAL_BEAT_MS 50
 #define JOURNAL_RETRY_MS 1000 /* a disk that was full is asked again */
 #define JOURNAL_FILES_MAX 4096
-#define JOURNAL_SPARES_MAX 3 /* files that are ready for reuse; more are removed */
+#define JOURNAL_SPARES_MAX 8 /* files that are ready for reuse; more are removed */
 
 struct journal;
 

@@ -224,6 +224,7 @@ void world_stop(struct store_world *w)
     if (w->status != 0 && !w->failing)
         run_fail(w->run, "the store did not close: %d", w->status);
     gone_down(w);
+    w->in_order = true;
 }
 
 void world_crash(struct store_world *w, enum sim_crash how)

@@ -100,6 +100,8 @@ struct store_world {
     bool encrypts;       /* in some life, and from then on */
     bool plain_life;     /* there was one without a key */
     unsigned key;        /* number of the one of now; 0: none */
+    unsigned previous;   /* and of the one before */
+    bool in_order;       /* it was stopped so: whatever the key before sealed is sealed anew */
     char key_text[16];
     char previous_text[16];
     struct sim_disk *disk;

@@ -31,6 +31,7 @@ void world_keys_init(struct store_world *w)
     w->encrypts = prng_one_in(&w->entropy, 2);
     w->options.cipher = 1 + (enum crypt_cipher)prng_below(&w->entropy, 2);
     w->key = w->encrypts && !prng_one_in(&w->entropy, 4) ? 1 : 0;
+    w->in_order = true;
 }
 
 static void set_keys(struct store_world *w, unsigned key, unsigned previous)
@@ -41,11 +42,15 @@ static void set_keys(struct store_world *w, unsigned key, unsigned previous)
 
 void world_keys_start(struct store_world *w)
 {
-    unsigned previous = w->key;
-    if (w->encrypts && prng_one_in(&w->entropy, 3))
-        w->key++;
+    /* After a crash some groups may still need the key before: who changes it again then locks them. */
+    if (w->in_order) {
+        w->previous = w->key;
+        if (w->encrypts && prng_one_in(&w->entropy, 3))
+            w->key++;
+    }
+    w->in_order = false;
     w->plain_life |= w->key == 0;
-    set_keys(w, w->key, previous);
+    set_keys(w, w->key, w->previous);
 }
 
 static void never_done(struct store_append *a, int status, const struct applied *applied)
@@ -73,6 +78,7 @@ void world_keys_lose(struct store_world *w)
 {
     if (!w->encrypts || w->key == 0 || !prng_one_in(&w->entropy, 3))
         return;
+    bool in_order = w->in_order; /* of the life before: this one changes nothing */
     set_keys(w, prng_one_in(&w->entropy, 2) ? 0 : 1000, 0);
     int status = world_open(w);
     if (world_is_over(w))
@@ -90,6 +96,7 @@ void world_keys_lose(struct store_world *w)
         world_crash(w, SIM_CRASH_WORST);
     else
         world_stop(w);
+    w->in_order = in_order;
 }
 
 void world_keys_check_files(struct store_world *w)

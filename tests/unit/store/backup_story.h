@@ -41,9 +41,8 @@ static inline char *pile_reserve(struct pile *p, size_t size)
 
 static inline void pile_add(struct pile *p, const void *at, size_t size)
 {
-    char *to = pile_reserve(p, size);
     if (size > 0)
-        memcpy(to, at, size);
+        memcpy(pile_reserve(p, size), at, size);
     p->size += size;
 }
 
