@@ -153,6 +153,7 @@ static bool take_entry(struct store *s, struct store_group *g, const struct foun
         if (held->term == f->entry.term) { /* carried forward: it lies there now */
             held->position = f->entry.position;
             held->body = f->entry.body;
+            held->body_hash = f->entry.body_hash; /* it was sealed once more */
             g->carried = true;
             return true;
         }
