@@ -77,17 +77,22 @@ bool store_is_behind(const struct store *s)
 
 /* --- which groups ------------------------------------------------------------------------------------ */
 
-/* The oldest position that the group needs; carried entries are not in order. */
-static uint64_t oldest_position(const struct store_group *g)
+/* The oldest position of the group's entries after this index; carried ones are not in order. */
+static uint64_t oldest_after(const struct store_group *g, uint64_t index)
 {
     uint64_t oldest = UINT64_MAX;
-    uint64_t end = g->carried ? g->entries.end : g->entries.base + 1;
-    for (uint64_t i = g->entries.base + 1; i <= end && i <= g->entries.end; i++) {
+    uint64_t end = g->carried ? g->entries.end : index + 1;
+    for (uint64_t i = index + 1; i <= end && i <= g->entries.end; i++) {
         uint64_t position = entry_log_at(&g->entries, i)->position;
         if (position < oldest)
             oldest = position;
     }
     return oldest;
+}
+
+static uint64_t oldest_position(const struct store_group *g)
+{
+    return oldest_after(g, g->entries.base);
 }
 
 static bool may_snapshot(const struct store_group *g)
@@ -585,12 +590,34 @@ static void on_committed(struct commit_wait *wait, int status)
     journal_release(s->journal, target, false);
 }
 
+/* Nothing before it is needed when the checkpoints are durable: a drain takes groups to where they are, and so
+ * mostly further than to its target. */
+static uint64_t floor_after(const struct store *s, const struct drain *d)
+{
+    struct journal_span span;
+    journal_span(s->journal, &span);
+    uint64_t floor = span.durable;
+    for (const struct link *l = s->with_entries.next; l != &s->with_entries; l = l->next) {
+        const struct store_group *g = LIST_ENTRY(l, struct store_group, entries_link);
+        if (g->form != MSGLOG_FILE)
+            continue;
+        uint64_t needed = oldest_after(g, g->draining ? g->covered : g->entries.base);
+        if (needed < floor)
+            floor = needed;
+    }
+    return floor > d->target ? floor : d->target;
+}
+
 static void commit(struct store *s, struct drain *d)
 {
     d->step = DRAIN_COMMIT;
     struct link *l;
-    for (l = d->written.next; l != &d->written; l = l->next)
-        put_checkpoint(s, LIST_ENTRY(l, struct drain_job, link));
+    for (l = d->written.next; l != &d->written; l = l->next) {
+        struct drain_job *job = LIST_ENTRY(l, struct drain_job, link);
+        job->group->covered = job->snapshot.checkpoint.applied;
+        put_checkpoint(s, job);
+    }
+    d->target = floor_after(s, d);
     store_put_floor(s, d->target);
     d->commit.done = on_committed;
     store_commit(s, &d->commit);

@@ -113,6 +113,7 @@ struct store_group {
     uint64_t supply_last;
     struct link looks;   /* that wait for it to be loaded */
     uint64_t committed;  /* STORE_SYNC_COMMITTED: index that store_committed has said */
+    uint64_t covered;    /* index up to which the checkpoint goes that is being put */
     uint32_t look_count; /* look-ups under way, wherever they wait */
     struct ledger_read reading;
 };
