@@ -44,8 +44,11 @@ void msglog_file_init(struct msglog *log, const struct msglog_options *options)
     CHECK(f->folder != NULL);
     f->segments = segments_new(&(struct segments_options){
         .pages = f->pages, .folder = f->folder, .gid = f->gid, .codec = options->codec});
-    f->subjects = subjects_new(&(struct subjects_options){
-        .seed = options->seed, .gid = f->gid, .pages = f->pages, .folder = f->folder});
+    f->subjects = subjects_new(&(struct subjects_options){.seed = options->seed,
+                                                          .gid = f->gid,
+                                                          .pages = f->pages,
+                                                          .folder = f->folder,
+                                                          .whole = options->sealed});
     f->state.first_seq = 1;
     f->sealed = UINT64_MAX;
     seqset_init(&f->dead);

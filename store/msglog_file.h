@@ -20,6 +20,7 @@ struct msglog_options {
     struct pages *pages;             /* borrowed; NULL in the memory form */
     const char *folder;              /* copied: of the group; NULL in the memory form */
     const struct chunk_codec *codec; /* borrowed: that opens its chunks; NULL: all are plain */
+    bool sealed; /* nothing of it goes to a file by another way than codec and checkpoint */
 };
 
 struct msglog *msglog_new(const struct msglog_options *options);

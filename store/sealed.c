@@ -17,6 +17,7 @@
 #define HEAD_SIZE 26u
 #define HEAD_ERASING 1u
 #define HEAD_WITH_SIZE (HEAD_SIZE + 8)
+#define SECTION_WITH_SIZE 12u
 #define SALT_SIZE 8u
 #define NUMBER_SIZE 8u
 
@@ -154,4 +155,39 @@ int sealed_checkpoint_open(const struct crypt_group *keys, uint64_t gid, struct 
     plain->size = size;
     *ret = buffer_view(plain);
     return 0;
+}
+
+/* --- sections ---------------------------------------------------------------------------------- */
+
+static struct bytes section_bound(uint64_t gid, int section, char with[SECTION_WITH_SIZE])
+{
+    put_u64(with, gid);
+    put_u32(with + 8, (uint32_t)section);
+    return (struct bytes){with, SECTION_WITH_SIZE};
+}
+
+void sealed_section_make(const struct crypt_group *keys, uint64_t gid, int section,
+                         struct bytes plain, struct buffer *to)
+{
+    char with[SECTION_WITH_SIZE];
+    uint8_t nonce[CRYPT_NONCE_SIZE];
+    crypt_nonce(crypt_group_crypt(keys), nonce);
+    buffer_add(to, nonce, sizeof nonce);
+    crypt_seal(keys, CRYPT_CHECKPOINT, nonce, section_bound(gid, section, with), plain,
+               buffer_room(to, plain.size + CRYPT_TAG_SIZE));
+    to->size += plain.size + CRYPT_TAG_SIZE;
+}
+
+int sealed_section_open(const struct crypt_group *keys, uint64_t gid, int section, struct bytes *at)
+{
+    char with[SECTION_WITH_SIZE];
+    if (at->size < CRYPT_NONCE_SIZE + CRYPT_TAG_SIZE)
+        return -EBADMSG;
+    struct bytes sealed = {at->at + CRYPT_NONCE_SIZE, at->size - CRYPT_NONCE_SIZE};
+    int status =
+        crypt_open(keys, CRYPT_CHECKPOINT, (const uint8_t *)at->at,
+                   section_bound(gid, section, with), sealed, (char *)(uintptr_t)sealed.at);
+    if (status == 0)
+        *at = (struct bytes){sealed.at, sealed.size - CRYPT_TAG_SIZE};
+    return status;
 }

@@ -45,4 +45,11 @@ int sealed_checkpoint_open(const struct crypt_group *keys, uint64_t gid, struct 
                            struct buffer *plain, struct bytes *ret)
     __attribute__((warn_unused_result));
 
+/* A section of a checkpoint that lies in a file of its own: its nonce, then itself, sealed. */
+void sealed_section_make(const struct crypt_group *keys, uint64_t gid, int section,
+                         struct bytes plain, struct buffer *to);
+/* Where it lies, which is writable memory: *at becomes what it was. -EBADMSG. */
+int sealed_section_open(const struct crypt_group *keys, uint64_t gid, int section, struct bytes *at)
+    __attribute__((warn_unused_result));
+
 #endif

@@ -89,6 +89,7 @@ static void open_state(struct store *s, struct store_group *g)
         .pages = s->pages,
         .folder = folder,
         .codec = store_group_to_read(g),
+        .sealed = g->crypt->keys != NULL,
     };
     g->log = msglog_new(&log);
     g->stream = stream_group_new(g->member.gid, s->options.seed, g->log);
@@ -231,6 +232,7 @@ static bool load_spilled(struct store *s, struct store_group *g, struct bytes bo
     l->read = (struct spill_read){.disk = s->options.disk,
                                   .folder = l->folder,
                                   .gid = g->member.gid,
+                                  .keys = g->crypt->keys,
                                   .done = on_spilled,
                                   .context = l};
     g->loading = l;

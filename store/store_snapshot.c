@@ -7,6 +7,7 @@
 #include "store/group/stream_group.h"
 #include "store/msglog_file.h"
 #include "store/store_erase.h"
+#include "store/store_keys.h"
 #include "store/store_lost.h"
 #include "store/store_spill.h"
 #include "store/store_state.h"
@@ -40,6 +41,8 @@ void store_snapshot_spill(struct snapshot *s)
     const struct store_group *g = s->group;
     store_group_folder(g->store, g->member.gid, folder);
     s->spill = spill_new(g->member.gid, folder, s->sections, g->store->options.section_bytes);
+    if (s->spill != NULL && g->crypt->keys != NULL)
+        spill_seal(s->spill, g->crypt->keys);
 }
 
 void store_snapshot_done(struct snapshot *s)

@@ -7,6 +7,7 @@
 #include "runtime/base/check.h"
 #include "store/file_write.h"
 #include "store/format/checksum.h"
+#include "store/sealed.h"
 #include "store/subjects.h"
 
 #define MAGIC 0x5053594du /* "MYSP" */
@@ -56,6 +57,19 @@ struct spill *spill_new(uint64_t gid, const char *folder, struct buffer *section
         }
     }
     return s;
+}
+
+void spill_seal(struct spill *s, const struct crypt_group *keys)
+{
+    CHECK(!s->begun && s->number == 0);
+    for (int i = 0; i < CHECKPOINT_SECTIONS; i++) {
+        if (!(s->bits & (1u << i)))
+            continue;
+        struct buffer sealed = {0};
+        sealed_section_make(keys, s->gid, i, buffer_view(&s->sections[i]), &sealed);
+        buffer_done(&s->sections[i]);
+        s->sections[i] = sealed;
+    }
 }
 
 void spill_free(struct spill **at)
@@ -288,8 +302,11 @@ int spill_take(const struct spill_read *r, struct checkpoint *c)
     if (magic != MAGIC || gid != r->gid || number != r->number || size != cursor_left(&cursor))
         return -EBADMSG;
     for (int i = 0; i < CHECKPOINT_SECTIONS; i++) {
-        if (version >> 16 & 1u << i)
-            c->sections[i] = cursor_section(&cursor);
+        if (!(version >> 16 & 1u << i))
+            continue;
+        c->sections[i] = cursor_section(&cursor);
+        if (r->keys != NULL && sealed_section_open(r->keys, gid, i, &c->sections[i]) != 0)
+            return -EBADMSG;
     }
     bool known = version >> 16 >> CHECKPOINT_SECTIONS == 0;
     return known && cursor_is_at_end(&cursor) ? 0 : -EBADMSG;

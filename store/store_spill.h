@@ -17,6 +17,7 @@
 #include "store/format/checkpoint.h"
 #include "store/task.h"
 
+struct crypt_group;
 struct spill;
 
 #define SPILL_SIZE_MAX ((uint64_t)1 << 30)
@@ -24,6 +25,8 @@ struct spill;
 /* Takes the sections of more than inline_max bytes out of the checkpoint's. NULL: none is. */
 struct spill *spill_new(uint64_t gid, const char *folder, struct buffer *sections,
                         size_t inline_max);
+/* Before the first step, of a group that is encrypted: each section is sealed by itself. */
+void spill_seal(struct spill *spill, const struct crypt_group *keys);
 /* Its writes have ended, or the disk has dropped them. */
 void spill_free(struct spill **spill);
 /* As subjects_flush_step. */
@@ -41,6 +44,7 @@ struct spill_read {
     const struct disk *disk; /* borrowed */
     const char *folder;      /* borrowed: the group's */
     uint64_t gid;
+    const struct crypt_group *keys; /* borrowed, for spill_take; NULL: it is not encrypted */
     /* 0 and the file, to be used with spill_take, given; or both copies are unreadable. Perhaps at once. */
     void (*done)(struct spill_read *read, int status);
     void *context;
@@ -59,7 +63,8 @@ struct spill_read {
 
 /* section: CHECKPOINT_SPILLED, not empty. */
 void spill_read(struct spill_read *read, struct bytes section);
-/* Puts the sections of a file that was read into the checkpoint; they point into it. -EBADMSG. */
+/* Puts the sections of a file that was read into the checkpoint; they point into it. -EBADMSG.
+ * Sealed ones are opened where they lie, so once. */
 int spill_take(const struct spill_read *read, struct checkpoint *c)
     __attribute__((warn_unused_result));
 

@@ -47,6 +47,7 @@ struct subjects_options {
     uint64_t gid;        /* the rest may be left out where there will be no runs */
     struct pages *pages; /* borrowed */
     const char *folder;  /* borrowed: the group's */
+    bool whole;          /* there are no runs, which are not encrypted: the checkpoint has it all */
 };
 
 struct subjects *subjects_new(const struct subjects_options *options);

@@ -179,8 +179,9 @@ static bool write_table(struct subjects *s, struct buffer *to)
     struct bytes subject;
     struct subject_value v;
     struct buffer value = {0};
+    bool whole = s->options.whole;
     for (subject_table_seek(s->table, BYTES(""), &w);
-         to->size <= SUBJECTS_INLINE_MAX && subject_walker_get(&w, &subject, &v);
+         (whole || to->size <= SUBJECTS_INLINE_MAX) && subject_walker_get(&w, &subject, &v);
          subject_walker_next(&w)) {
         value.size = 0;
         subject_value_write(&v, &value);
@@ -188,11 +189,13 @@ static bool write_table(struct subjects *s, struct buffer *to)
         buffer_bytes(to, buffer_view(&value));
     }
     buffer_done(&value);
-    return to->size <= SUBJECTS_INLINE_MAX;
+    return whole || to->size <= SUBJECTS_INLINE_MAX;
 }
 
 bool subjects_is_large(struct subjects *s)
 {
+    if (s->options.whole)
+        return false; /* a checkpoint makes it no smaller */
     struct buffer scratch = {0};
     bool is_small = write_table(s, &scratch);
     buffer_done(&scratch);

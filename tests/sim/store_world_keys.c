@@ -103,6 +103,8 @@ void world_keys_check_files(struct store_world *w)
 {
     if (w->plain_life || !w->encrypts)
         return;
-    if (files_hold(w, BYTES(WORLD_MARKER)))
-        run_fail(w->run, "a message's text is in a file");
+    static const char *const texts[] = {WORLD_MARKER, "s.2.c.d", "subject-of-a-table"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (files_hold(w, bytes_of(texts[i])))
+            run_fail(w->run, "\"%s\" is in a file", texts[i]);
 }

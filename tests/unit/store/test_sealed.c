@@ -196,6 +196,35 @@ static void a_sealed_checkpoint_that_was_touched_is_refused(void **state)
     free_keys(&k);
 }
 
+static void a_section_opens_where_it_lies_and_as_no_other(void **state)
+{
+    struct keys k;
+    make_keys(&k, CRYPT_AES_256_GCM);
+    struct bytes plain = BYTES("a thousand subjects");
+    struct buffer stored = {0};
+    sealed_section_make(k.group, GID, 3, plain, &stored);
+    for (size_t bit = 0; bit < stored.size * 8; bit++) {
+        char copy[128];
+        memcpy(copy, stored.at, stored.size);
+        copy[bit / 8] = (char)(copy[bit / 8] ^ (1 << bit % 8));
+        struct bytes at = {copy, stored.size};
+        assert_int_equal(sealed_section_open(k.group, GID, 3, &at), -EBADMSG);
+    }
+    for (size_t size = 0; size < CRYPT_NONCE_SIZE + CRYPT_TAG_SIZE; size++) {
+        struct bytes at = {stored.at, size};
+        assert_int_equal(sealed_section_open(k.group, GID, 3, &at), -EBADMSG);
+    }
+    struct bytes at = buffer_view(&stored);
+    assert_int_equal(sealed_section_open(k.group, GID, 4, &at), -EBADMSG);
+    buffer_done(&stored);
+    sealed_section_make(k.group, GID, 3, plain, &stored);
+    at = buffer_view(&stored);
+    assert_int_equal(sealed_section_open(k.group, GID, 3, &at), 0);
+    assert_true(bytes_equal(at, plain));
+    buffer_done(&stored);
+    free_keys(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +233,7 @@ int main(void)
         cmocka_unit_test(the_same_body_twice_is_not_the_same_sealed),
         cmocka_unit_test(checkpoints_open_and_their_heads_are_clear),
         cmocka_unit_test(a_sealed_checkpoint_that_was_touched_is_refused),
+        cmocka_unit_test(a_section_opens_where_it_lies_and_as_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
