@@ -150,6 +150,10 @@ struct store_group *store_group_found(struct store *s, uint64_t gid, struct byte
     g->hidden = r.account.size == 0;
     store_group_keys_found(s, g, &r);
     g->found = true;
+    if (r.flags & GROUP_SHORT) {
+        g->is_short = true;
+        g->life = GROUP_DAMAGED;
+    }
     group_table_add(&s->groups, g);
     if (gid >= s->next_gid)
         s->next_gid = gid + 1;

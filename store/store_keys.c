@@ -123,6 +123,8 @@ void store_put_group(struct store *s, const struct store_group *g, struct bytes 
                              .account = account,
                              .name = name};
     CHECK(!store_group_locked(g));
+    if (g->is_short)
+        r.flags |= GROUP_SHORT;
     if (g->crypt->keys != NULL) {
         crypt_group_wrap(g->crypt->keys, wrapped);
         r.seed = (struct bytes){wrapped, sizeof wrapped};

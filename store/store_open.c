@@ -175,6 +175,19 @@ static int open_entry(struct store_group *g, struct found *f)
     return store_open_body(g, f->index, &f->entry);
 }
 
+/* Entries of the group are lost, and those behind them are of no use. Its record says so from the commit of this
+ * start on, or the next one would find a group that is whole and has forgotten something. */
+static void is_short(struct store *s, struct store_group *g)
+{
+    if (g->life == GROUP_DAMAGED)
+        return;
+    store_group_damage(s, g, -EBADMSG);
+    if (store_group_locked(g))
+        return; /* its record can not be made without its keys: nothing of it is let go */
+    g->is_short = true;
+    store_put_group(s, g, g->account, g->name);
+}
+
 static void take_found(struct store_opening *o)
 {
     struct store *s = o->store;
@@ -187,7 +200,7 @@ static void take_found(struct store_opening *o)
             g = group_table_find(&s->groups, f->gid);
         if (g != NULL && g->life != GROUP_DAMAGED &&
             (open_entry(g, f) != 0 || !take_entry(s, g, f)))
-            store_group_damage(s, g, -EBADMSG);
+            is_short(s, g);
     }
 }
 
@@ -200,7 +213,7 @@ static void take_rots(struct store_opening *o)
         const struct journal_rot *rot = &o->rots[i];
         struct store_group *g = group_table_find(&s->groups, rot->gid);
         if (g != NULL && rot->index_last > g->entries.end)
-            store_group_damage(s, g, -EBADMSG);
+            is_short(s, g);
     }
 }
 
@@ -283,7 +296,8 @@ static void on_journal(void *context, int status)
     o->commit.done = on_settled;
     store_put_floor(s, o->floor);
     store_keys_rewrap(s);
-    ledger_settle(s->ledger);
+    if (s->ledger_lost > 0)
+        ledger_settle(s->ledger);
     store_commit(s, &o->commit);
 }
 

@@ -77,12 +77,13 @@ struct store_group {
     bool draining;                  /* a job of the drain has it */
     bool has_folder;
     bool deleting;
-    bool hidden;                 /* being filled: nobody can name it */
-    struct making *making;       /* given; until the ledger has it */
-    uint64_t next_file;          /* number of the next file in its folder */
-    uint64_t first_file;         /* of those of this life */
-    uint64_t writing;            /* of a new segment that a drain writes; UINT64_MAX: none */
-    bool found;                  /* an earlier start has made it */
+    bool is_short;         /* DAMAGED: the journal has lost entries of it, and its record says so */
+    bool hidden;           /* being filled: nobody can name it */
+    struct making *making; /* given; until the ledger has it */
+    uint64_t next_file;    /* number of the next file in its folder */
+    uint64_t first_file;   /* of those of this life */
+    uint64_t writing;      /* of a new segment that a drain writes; UINT64_MAX: none */
+    bool found;            /* an earlier start has made it */
     struct stream_group *stream; /* LOADED: given */
     struct group *group;         /* of stream */
     struct msglog *log;          /* LOADED: given */

@@ -8,7 +8,7 @@
 
 #define VERSION 1
 #define SEED_MAX 128
-#define FLAGS_KNOWN GROUP_COMPRESSED
+#define FLAGS_KNOWN (GROUP_COMPRESSED | GROUP_SHORT)
 
 void group_record_write(struct buffer *b, const struct group_record *r)
 {

@@ -11,7 +11,10 @@ struct buffer;
 
 #define GROUP_NAME_MAX 1024u
 
-enum group_flag { GROUP_COMPRESSED = 1u << 0 /* new chunks are */ };
+enum group_flag {
+    GROUP_COMPRESSED = 1u << 0, /* new chunks are */
+    GROUP_SHORT = 1u << 1,      /* entries of it were lost in the journal: it is damaged for good */
+};
 
 struct group_record {
     uint8_t form;         /* enum msglog_form */
