@@ -70,14 +70,15 @@ static inline void store_run_init(struct store_run *r, uint64_t seed)
  * false: nothing is to be done. */
 static inline bool store_run_step(struct store_run *r)
 {
-    if (store_turn(r->store, r->disk.now_ns / 1000000) && ++r->busy % 64 != 0)
+    bool busy = store_turn(r->store, r->disk.now_ns / 1000000);
+    if (busy && ++r->busy % 64 != 0)
         return true;
     uint64_t due_ms = store_due_ms(r->store);
     uint64_t due_ns = due_ms >= UINT64_MAX / 1000000 ? UINT64_MAX : due_ms * 1000000;
     if (sim_disk_next_ns(r->disk.disk) <= due_ns)
-        return disk_run_step(&r->disk);
+        return disk_run_step(&r->disk) || busy;
     if (due_ns == UINT64_MAX)
-        return false;
+        return busy;
     if (due_ns > r->disk.now_ns)
         r->disk.now_ns = due_ns;
     return true;
