@@ -255,7 +255,7 @@ bool store_nothing_under_way(const struct store *s)
            list_empty(&s->looks_ready) && list_empty(&s->deletes) && list_empty(&s->rewrites) &&
            list_empty(&s->to_compact) && s->leftovers == NULL && store_scrub_idle(s) &&
            store_erase_idle(s) && store_repair_idle(s) && store_tables_idle(s) &&
-           store_drain_idle(s) && ledger_idle(s->ledger);
+           store_pins_idle(s) && store_drain_idle(s) && ledger_idle(s->ledger);
 }
 
 bool store_idle(const struct store *s)

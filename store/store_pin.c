@@ -354,6 +354,16 @@ bool store_pins_hold(const struct store *s, uint64_t gid, uint64_t segment)
     return false;
 }
 
+bool store_pins_idle(const struct store *s)
+{
+    for (const struct link *l = s->pins.next; l != &s->pins; l = l->next) {
+        const struct store_pin *p = LIST_ENTRY(l, struct store_pin, link);
+        if (p->closing && p->segments != NULL)
+            return false;
+    }
+    return true;
+}
+
 void store_pins_let_go(struct store *s, uint64_t gid)
 {
     struct link *next;

@@ -52,6 +52,8 @@ int store_pin_read(struct store_pin *p, store_pin_visit_fn *visit, void *context
 
 /* A pin needs this file. */
 bool store_pins_hold(const struct store *s, uint64_t gid, uint64_t segment);
+/* None is letting go of its files. */
+bool store_pins_idle(const struct store *s);
 /* The group is being deleted: its pins let go of its files. */
 void store_pins_let_go(struct store *s, uint64_t gid);
 /* Whether none of its files is being read through a pin. */
