@@ -11,7 +11,7 @@
  *             leaves the older truth whole.
  * Failure     a segment that could not be written is abandoned, and its chunks go to a file of another number,
  *             once; then the store fails. A full disk ends the drain; it begins again after a while.
- * Bounds      DRAIN_JOBS_MAX groups at once, a chunk a slice; carried bytes: a quarter of the debt.
+ * Bounds      DRAIN_JOBS_MAX groups at once, BUILD_SLICE messages a slice; carried bytes: a quarter of the debt.
  */
 #include "store/store_drain.h"
 
@@ -32,6 +32,7 @@
 #include "store/subjects.h"
 
 #define DRAIN_JOBS_MAX 8
+#define BUILD_SLICE 2048                           /* messages */
 #define DRAIN_BUILD_BYTES_MAX ((uint64_t)64 << 20) /* of chunks that are not written */
 #define CARRY_BYTES_MAX ((uint64_t)16 << 10)
 #define RECORD_EXTRA 64u
@@ -41,7 +42,9 @@ struct drain_job {
     struct link link;
     struct store_group *group;
     struct snapshot snapshot;
-    size_t built; /* of snapshot.live */
+    size_t built;  /* of snapshot.live */
+    bool in_chunk; /* builder has some of them */
+    struct chunk_builder builder;
     struct segment_write *write;
     uint64_t segment;
     struct chunk_info *chunks; /* given */
@@ -227,6 +230,8 @@ static void job_free(struct drain_job *job)
         store_want_checkpoint(job->group->store, job->group);
     if (job->write != NULL)
         segment_write_free(&job->write);
+    if (job->in_chunk)
+        chunk_builder_done(&job->builder);
     store_snapshot_done(&job->snapshot);
     free(job->chunks);
     free(job);
@@ -354,33 +359,48 @@ static int add_message(struct chunk_builder *b, const struct tail_entry *e)
                                                        .body_hash = e->body_hash});
 }
 
-/* The next chunk of the job, or, when there are no more, their way to the disk. */
-static void build_chunk(struct store *s, struct drain_job *job)
+static void begin_chunk(struct store *s, struct drain_job *job)
+{
+    const struct chunk_place place = {job->group->member.gid, job->segment,
+                                      segment_write_end(job->write)};
+    chunk_builder_init(&job->builder, &place, store_group_to_write(job->group), s->options.seed);
+    job->in_chunk = true;
+}
+
+static void end_chunk(struct drain_job *job)
+{
+    struct chunk_info info;
+    char *chunk = chunk_builder_finish(&job->builder, &info);
+    job->in_chunk = false;
+    segment_write_add(job->write, &chunk, &info);
+}
+
+/* Some more messages of the job, or, when there are no more, their way to the disk. A slice is short beside a
+ * sync, so whoever waits for one does not wait for the drain. */
+static void build_slice(struct store *s, struct drain_job *job)
 {
     struct snapshot *shot = &job->snapshot;
     if (job->built == shot->live_count) {
         start_write(job);
         return;
     }
-    const struct chunk_place place = {job->group->member.gid, job->segment,
-                                      segment_write_end(job->write)};
-    struct chunk_builder b;
-    chunk_builder_init(&b, &place, store_group_to_write(job->group), s->options.seed);
-    while (job->built < shot->live_count) {
+    if (!job->in_chunk)
+        begin_chunk(s, job);
+    size_t end = job->built + BUILD_SLICE;
+    for (; job->built < shot->live_count && job->built < end; job->built++) {
         const struct tail_entry *e = &shot->live[job->built];
-        if (!chunk_builder_takes(&b, e->seq, e->body_size))
-            break;
-        int status = add_message(&b, e);
+        if (!chunk_builder_takes(&job->builder, e->seq, e->body_size)) {
+            end_chunk(job);
+            return;
+        }
+        int status = add_message(&job->builder, e);
         if (status != 0) { /* it has rotted in memory: what is in the journal is still whole */
-            chunk_builder_done(&b);
             job_give_up(job, status);
             return;
         }
-        job->built++;
     }
-    struct chunk_info info;
-    char *chunk = chunk_builder_finish(&b, &info);
-    segment_write_add(job->write, &chunk, &info);
+    if (job->built == shot->live_count)
+        end_chunk(job);
 }
 
 static bool is_building(const struct drain_job *job)
@@ -631,7 +651,7 @@ static bool groups_slice(struct store *s, struct drain *d)
     for (struct link *l = d->jobs.next; l != &d->jobs; l = l->next) {
         struct drain_job *job = LIST_ENTRY(l, struct drain_job, link);
         if (is_building(job)) {
-            build_chunk(s, job);
+            build_slice(s, job);
             return true;
         }
         if (job->flushing && flush_tables(s, job))
