@@ -336,7 +336,7 @@ static void reopen(struct journal *j)
     struct journal_recover *r = j->recover;
     r->step = RECOVER_SYNC;
     journal_path(j, r->files[r->at]->physical, r->path);
-    task_open(&r->task, &r->io, r->path, DISK_OPEN_WRITE);
+    task_open(&r->task, &r->io, r->path, DISK_OPEN_WRITE | DISK_OPEN_URGENT);
 }
 
 static void sync_file(struct journal *j)

@@ -235,7 +235,8 @@ static void make(struct journal *j)
     switch (t->step) {
     case MAKE_OPEN:
         t->step = MAKE_FILL;
-        task_open(t, &r->io, r->path, DISK_OPEN_WRITE | DISK_OPEN_CREATE | DISK_OPEN_TRUNCATE);
+        task_open(t, &r->io, r->path,
+                  DISK_OPEN_WRITE | DISK_OPEN_CREATE | DISK_OPEN_TRUNCATE | DISK_OPEN_URGENT);
         return;
     case MAKE_FILL:
         if (fill_piece(j))
