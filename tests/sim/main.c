@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c -- the simulator program: runs scenarios from seeds, each seed twice, and compares.
  *
- *   sim [--runs N] [--seed S] [--scenario NAME] [--store] [--digest-file FILE] [--once] [--trace N]
- *       [--logs] [--list]
+ *   sim [--runs N] [--seed S] [--scenario NAME] [--store | --broker] [--once] [--trace N]
+ *       [--logs] [--list] [--digest-file FILE]
  *
  * The first run records, the second is compared with it record by record while it runs. In debug
  * builds the two fill free memory with different bytes. Ends with 1 when any run failed.
@@ -27,6 +27,7 @@ struct arguments {
     bool seeded;
     const char *scenario; /* NULL: all that are not slow */
     bool store;           /* those about the store alone */
+    bool broker;          /* all others */
     const char *digest_file;
     bool once;
     bool list;
@@ -149,7 +150,7 @@ static bool chosen(const struct scenario *scenario, const struct arguments *args
 {
     if (args->scenario != NULL)
         return strcmp(args->scenario, scenario->name) == 0;
-    return !scenario->slow && (scenario->store || !args->store);
+    return !scenario->slow && (scenario->store ? !args->broker : !args->store);
 }
 
 static int run_all(const struct arguments *args, FILE *digests)
@@ -196,9 +197,10 @@ static void list(void)
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: sim [--runs N] [--seed S] [--scenario NAME] [--store] [--once] [--verbose]\n"
-            "           [--trace N] [--logs] [--digest-file FILE] [--list]\n");
+    fprintf(
+        stderr,
+        "usage: sim [--runs N] [--seed S] [--scenario NAME] [--store | --broker] [--once] [--verbose]\n"
+        "           [--trace N] [--logs] [--digest-file FILE] [--list]\n");
     return 2;
 }
 
@@ -215,6 +217,8 @@ static int read_argument(struct arguments *args, const char *word, const char *v
         return args->verbose = true;
     if (strcmp(word, "--store") == 0)
         return args->store = true;
+    if (strcmp(word, "--broker") == 0)
+        return args->broker = true;
     if (value == NULL)
         return 0;
     if (strcmp(word, "--runs") == 0)
@@ -266,7 +270,10 @@ int main(int argc, char **argv)
         return 2;
     }
     printf("sim: seed %" PRIu64 "; replay: ./dev sim --seed %" PRIu64 " --runs %" PRIu64 "%s%s%s\n",
-           args.seed, args.seed, args.runs, args.store ? " --store" : "",
+           args.seed, args.seed, args.runs,
+           args.store    ? " --store"
+           : args.broker ? " --broker"
+                         : "",
            args.scenario != NULL ? " --scenario " : "", args.scenario != NULL ? args.scenario : "");
     fflush(stdout);
     int status = run_all(&args, digests);
